@@ -1,0 +1,2 @@
+export * from './elaborated.js';
+export * from './symbol-source.js';

@@ -1,0 +1,95 @@
+// What the elaborator asks of the kernel. `dwarf` answers in production, a literal table answers in tests.
+import type { TargetKernel } from './elaborated.js';
+
+/** Facts about one kernel, from its BTF, symbol table or DWARF. Every answer is plain data. */
+export interface SymbolSource {
+  readonly kernel: TargetKernel;
+  /**
+   * The functions whose names match a pattern of `*` and `?`; a name without either is looked up directly.
+   *
+   * @param pattern as in `kernel.function("vfs_*")`, without `@file`
+   * @param module the module's name, or undefined for the kernel itself
+   */
+  functions(pattern: string, module?: string): readonly FunctionFacts[];
+  /** The names nearest to a function's that was not found, for the error's hint. */
+  nearestFunctions(name: string, module?: string): readonly string[];
+  /** The tracepoints whose names match a pattern. */
+  tracepoints(pattern: string): readonly TracepointFacts[];
+  /** The structure, union, enumeration or typedef of a name; undefined where there is none. */
+  type(name: string, module?: string): number | undefined;
+  /** What a type id (from any answer of this source) stands for. */
+  typeFacts(id: number): TypeFacts;
+  /** An enumerator's value in decimal. */
+  enumerator(name: string): string | undefined;
+}
+
+export interface FunctionFacts {
+  readonly name: string;
+  readonly module?: string;
+  readonly parameters: readonly ParameterFacts[];
+  /** The result's type; undefined for void. */
+  readonly result?: number;
+  /** As the compiler saw it, where debug information says. */
+  readonly file?: string;
+  readonly line?: number;
+  /** Link-time address in decimal, where known. */
+  readonly address?: string;
+}
+
+export interface ParameterFacts {
+  readonly name: string;
+  readonly type: number;
+}
+
+export interface TracepointFacts {
+  readonly name: string;
+  readonly system?: string;
+  readonly module?: string;
+  readonly arguments: readonly ParameterFacts[];
+}
+
+/** A type, one level deep; ids lead on. */
+export type TypeFacts =
+  | { readonly kind: 'void' }
+  | {
+      readonly kind: 'integer';
+      readonly name: string;
+      readonly size: number;
+      readonly signed: boolean;
+      readonly char: boolean;
+      readonly bool: boolean;
+    }
+  | { readonly kind: 'float'; readonly name: string; readonly size: number }
+  | { readonly kind: 'pointer'; readonly target: number; readonly size: number }
+  | { readonly kind: 'array'; readonly element: number; readonly length: number }
+  | {
+      readonly kind: 'struct' | 'union';
+      readonly name: string;
+      readonly size: number;
+      readonly members: readonly MemberFacts[];
+    }
+  | {
+      readonly kind: 'enum';
+      readonly name: string;
+      readonly size: number;
+      readonly signed: boolean;
+      readonly values: readonly { readonly name: string; readonly value: string }[];
+    }
+  | { readonly kind: 'typedef'; readonly name: string; readonly target: number }
+  | {
+      readonly kind: 'qualifier';
+      readonly qualifier: 'const' | 'volatile' | 'restrict' | 'atomic';
+      readonly target: number;
+    }
+  | { readonly kind: 'function'; readonly parameters: readonly ParameterFacts[]; readonly result?: number }
+  | { readonly kind: 'forward'; readonly name: string; readonly of: 'struct' | 'union' | 'enum' };
+
+export interface MemberFacts {
+  /** Empty for an anonymous struct or union, whose members count as the outer one's. */
+  readonly name: string;
+  readonly type: number;
+  /** From the start of the structure, in bits. */
+  readonly bitOffset: number;
+  /** Width of a bit-field, else undefined. */
+  readonly bitSize?: number;
+}

@@ -1,0 +1,121 @@
+// The one renderer of diagnostics. The layout is the one that SystemTap's users know:
+//
+//   semantic error: unresolved function: identifier 'foo' at <input>:1:15
+//           source: probe begin { foo() }
+//                                 ^
+//
+// followed by related places and hints, which SystemTap has only in part.
+import type { Diagnostic, RelatedPlace } from './diagnostics.js';
+import { lineAt, positionAt, type SourceText, type Span } from './source.js';
+
+/** The escape sequences of the parts of a message (`SYSTEMTAP_COLORS` of stap(1)); empty strings switch one off. */
+export interface MessageColors {
+  readonly error: string;
+  readonly warning: string;
+  readonly source: string;
+  readonly caret: string;
+  readonly token: string;
+}
+
+/** SystemTap's default colours, from stap(1): `error=01;31:warning=00;33:source=00;34:caret=01:token=01`. */
+export const DEFAULT_COLORS: MessageColors = {
+  error: '01;31',
+  warning: '00;33',
+  source: '00;34',
+  caret: '01',
+  token: '01',
+};
+
+export interface RenderOptions {
+  /** The texts that spans point into; a span into a file that is not here shows no source line. */
+  readonly sources?: Iterable<SourceText>;
+  /** Colours, or undefined for plain text. */
+  readonly colors?: MessageColors;
+}
+
+/**
+ * Renders one diagnostic as lines of text, without a final newline.
+ *
+ * @param diagnostic what to print
+ * @param options the source texts and the colours
+ */
+export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions = {}): string {
+  const texts = new Map<string, string>();
+  for (const source of options.sources ?? []) texts.set(source.name, source.text);
+  const paint = (code: string | undefined, text: string): string => (code ? `\x1b[${code}m${text}\x1b[0m` : text);
+
+  const label = labelOf(diagnostic);
+  const labelColor = diagnostic.severity === 'error' ? options.colors?.error : options.colors?.warning;
+  const lines: string[] = [];
+  lines.push(
+    `${paint(labelColor, `${label}:`)} ${diagnostic.message}${placeSuffix(diagnostic.span, texts, (text) =>
+      paint(options.colors?.token, text),
+    )}`,
+  );
+  pushSource(lines, diagnostic.span, texts, label.length, (part, text) => paint(options.colors?.[part], text));
+  for (const related of diagnostic.related ?? []) {
+    lines.push(`        ${related.message}${placeSuffix(related.span, texts, (text) => text)}`);
+    pushSource(lines, related.span, texts, label.length, (part, text) => paint(options.colors?.[part], text));
+  }
+  for (const line of diagnostic.detail ?? []) lines.push(`    ${line}`);
+  for (const hint of diagnostic.hints ?? []) lines.push(`  hint: ${hint}`);
+  return lines.join('\n');
+}
+
+function labelOf(diagnostic: Diagnostic): string {
+  if (diagnostic.severity === 'warning') return 'WARNING';
+  if (diagnostic.severity === 'note') return 'note';
+  switch (diagnostic.class) {
+    case 'parse':
+      return 'parse error';
+    case 'semantic':
+      return 'semantic error';
+    case 'build':
+    case 'run':
+    case 'usage':
+      return 'ERROR';
+  }
+}
+
+function placeSuffix(span: Span | undefined, texts: ReadonlyMap<string, string>, paint: (text: string) => string) {
+  if (!span) return '';
+  const text = texts.get(span.file);
+  if (text === undefined) return ` at ${paint(span.file)}`;
+  const { line, column } = positionAt(text, span.start);
+  return ` at ${paint(`${span.file}:${line}:${column}`)}`;
+}
+
+function pushSource(
+  lines: string[],
+  span: RelatedPlace['span'],
+  texts: ReadonlyMap<string, string>,
+  labelWidth: number,
+  paint: (part: 'source' | 'caret', text: string) => string,
+): void {
+  if (!span) return;
+  const text = texts.get(span.file);
+  if (text === undefined) return;
+  const source = lineAt(text, span.start);
+  const { column } = positionAt(text, span.start);
+  // The caret must stand below its character, so tabs before it are kept as tabs.
+  const indent = source.slice(0, column - 1).replace(/[^\t]/g, ' ');
+  const margin = `${' '.repeat(Math.max(0, labelWidth - 'source'.length))}source: `;
+  lines.push(paint('source', `${margin}${source}`));
+  lines.push(`${' '.repeat(margin.length)}${indent}${paint('caret', '^')}`);
+}
+
+/**
+ * Reads SYSTEMTAP_COLORS (stap(1), `--color`): `part=code[;code]:…`. Unknown parts and malformed codes are ignored, as
+ * the man page says.
+ *
+ * @param text the variable's value, or undefined where it is not set
+ */
+export function parseColors(text: string | undefined): MessageColors {
+  if (!text) return DEFAULT_COLORS;
+  const colors: Record<keyof MessageColors, string> = { error: '', warning: '', source: '', caret: '', token: '' };
+  for (const entry of text.split(':')) {
+    const match = /^(error|warning|source|caret|token)=(\d{1,2}(?:;\d{1,2})*)$/.exec(entry);
+    if (match) colors[match[1] as keyof MessageColors] = match[2]!;
+  }
+  return colors;
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * What a running module and staprun say to each other. Both sides go by this file: the C runtime includes it, and
+ * packages/staprun/src/protocol.ts mirrors it (a test compares the two).
+ *
+ * Files, all below /proc/stapkit/MODULE/, mode 0600:
+ *
+ *   control   written by staprun: one command a write, see below. The module notices when its last opener goes away
+ *             without having said "detach", and then stops its probes by itself.
+ *   trace     read by staprun: blocks until there is something, then returns one batch of whole records, never a part
+ *             of one (a reader's buffer is at least STAPKIT_BATCH_MAX bytes). 0 bytes: the run is over and everything
+ *             has been delivered. Several CPUs' records come one CPU after the other; each batch ends with a
+ *             WATERMARK, and sorting by (stamp, cpu, position in the stream) up to it restores the one true order.
+ *   sites     read by staprun: the module's description as JSON: print sites, probes, names (see ModuleDescription in
+ *             packages/translator/src/description.ts).
+ *
+ * Commands on `control`, plain text with an optional newline; the write returns -errno where one fails:
+ *
+ *   start [TARGET-PID]   run the begin probes, then arm the others; returns when that is done
+ *   exit                 disarm, run the end (or error) probes, deliver the rest; returns when that is done
+ *   detach               from now on the module lives on without a reader
+ *
+ * All numbers are in the byte order of the machine. Every record starts at a multiple of 8.
+ */
+#ifndef STAPKIT_PROTOCOL_H
+#define STAPKIT_PROTOCOL_H
+
+#define STAPKIT_PROTOCOL_VERSION 1
+#define STAPKIT_BATCH_MAX (256 * 1024)
+
+enum stapkit_record_kind {
+	STAPKIT_RECORD_PAD = 0,		/* nothing; skip `length` bytes */
+	STAPKIT_RECORD_PRINT = 1,	/* `site` and its packed arguments */
+	STAPKIT_RECORD_TEXT = 2,	/* bytes for the output as they are; the payload starts with a __u32 length */
+	STAPKIT_RECORD_WARNING = 3,	/* text as in TEXT; `site` is a probe or ~0 */
+	STAPKIT_RECORD_ERROR = 4,	/* text as in TEXT; a handler's error */
+	STAPKIT_RECORD_START = 5,	/* begin probes have run and all others are armed */
+	STAPKIT_RECORD_EXIT = 6,	/* the script asks to end: staprun answers with the command "exit" */
+	STAPKIT_RECORD_END = 7,		/* end probes have run; payload: __s64 exit status */
+	STAPKIT_RECORD_LOSS = 8,	/* payload: __u32 cause, __u32 0, __u64 count; `site` is its owner */
+	STAPKIT_RECORD_WATERMARK = 9,	/* every record stamped below `stamp` has been delivered */
+	STAPKIT_RECORD_HISTOGRAM = 10,	/* payload: see print_histogram in the runtime */
+	STAPKIT_RECORD_SYSTEM = 11,	/* system(): a command to run; text as in TEXT */
+};
+
+enum stapkit_loss_cause {
+	STAPKIT_LOSS_NESTING = 0,
+	STAPKIT_LOSS_LOCK_TIMEOUT = 1,
+	STAPKIT_LOSS_RING_FULL = 2,
+	STAPKIT_LOSS_MAP_FULL = 3,
+	STAPKIT_LOSS_STRING_CUT = 4,
+	STAPKIT_LOSS_RETURN_MISSED = 5,
+	STAPKIT_LOSS_OVERLOAD = 6,
+};
+
+/*
+ * Packed arguments of PRINT, in the order of the site's `arguments`:
+ *   long     8 bytes
+ *   string   __u32 length, then the bytes without a NUL, then zeros to the next multiple of 8
+ */
+struct stapkit_record {
+	unsigned int length;		/* bytes with this header, a multiple of 8 */
+	unsigned short kind;
+	unsigned short cpu;
+	unsigned int site;
+	unsigned int reserved;		/* 0 */
+	unsigned long long stamp;	/* CLOCK_MONOTONIC, nanoseconds */
+};
+
+#endif

@@ -1,0 +1,23 @@
+// The vitest settings that every package shares: workspace packages resolve to their TypeScript sources, so a test
+// never runs against a stale build.
+import { defineConfig, type ViteUserConfig } from 'vitest/config';
+
+/**
+ * Returns the vitest configuration of one package.
+ *
+ * @param name the package's folder name, used as the project's name in reports
+ */
+export function packageConfig(name: string): ViteUserConfig {
+  return defineConfig({
+    resolve: { conditions: ['source'] },
+    ssr: { resolve: { conditions: ['source'] } },
+    test: {
+      name,
+      include: ['test/**/*.test.ts'],
+      // Tests that need the guest are named *.guest.test.ts and run from the root, in one shared guest.
+      exclude: ['**/*.guest.test.ts', '**/node_modules/**'],
+      passWithNoTests: true,
+      testTimeout: 20_000,
+    },
+  });
+}
