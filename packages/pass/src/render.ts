@@ -105,17 +105,19 @@ function pushSource(
 }
 
 /**
- * Reads SYSTEMTAP_COLORS (stap(1), `--color`): `part=code[;code]:…`. Unknown parts and malformed codes are ignored, as
- * the man page says.
+ * Reads SYSTEMTAP_COLORS (stap(1), `--color`): `part=code[;code]:…`. Where it is not set the defaults hold; where it is
+ * empty or malformed colouring is off, as the man page says.
  *
  * @param text the variable's value, or undefined where it is not set
+ * @returns the colours, or undefined for none
  */
-export function parseColors(text: string | undefined): MessageColors {
-  if (!text) return DEFAULT_COLORS;
+export function parseColors(text: string | undefined): MessageColors | undefined {
+  if (text === undefined) return DEFAULT_COLORS;
   const colors: Record<keyof MessageColors, string> = { error: '', warning: '', source: '', caret: '', token: '' };
   for (const entry of text.split(':')) {
     const match = /^(error|warning|source|caret|token)=(\d{1,2}(?:;\d{1,2})*)$/.exec(entry);
-    if (match) colors[match[1] as keyof MessageColors] = match[2]!;
+    if (!match) return undefined;
+    colors[match[1] as keyof MessageColors] = match[2]!;
   }
   return colors;
 }

@@ -1,0 +1,54 @@
+import { describe, expect, test } from 'vitest';
+import { type Diagnostic, parseColors, renderDiagnostic } from '../src/index.js';
+
+const text = 'probe begin {\n\tfoo()\n}\n';
+const sources = [{ name: '<input>', text }];
+const unresolved: Diagnostic = {
+  code: 'elaborate/unresolved-function',
+  severity: 'error',
+  class: 'semantic',
+  message: "unresolved function: identifier 'foo'",
+  span: { file: '<input>', start: text.indexOf('foo'), end: text.indexOf('foo') + 3 },
+  hints: ['did you mean "bar"?'],
+};
+
+describe('renderDiagnostic', () => {
+  test('prints place, line, caret below a tab-indented token, and hint', () => {
+    expect(renderDiagnostic(unresolved, { sources })).toBe(
+      [
+        "semantic error: unresolved function: identifier 'foo' at <input>:2:2",
+        '        source: \tfoo()',
+        '                \t^',
+        '  hint: did you mean "bar"?',
+      ].join('\n'),
+    );
+  });
+
+  test('names the file alone when its text is not at hand', () => {
+    expect(renderDiagnostic(unresolved)).toContain("identifier 'foo' at <input>\n");
+  });
+
+  test('paints the parts when colours are on, and only then', () => {
+    const painted = renderDiagnostic(unresolved, { sources, colors: parseColors(undefined)! });
+    expect(painted).toContain('\x1b[01;31msemantic error:\x1b[0m');
+    expect(painted).toContain('\x1b[01m^\x1b[0m');
+    expect(renderDiagnostic(unresolved, { sources })).not.toContain('\x1b');
+  });
+
+  test('shows related places with their own lines', () => {
+    const related = [{ message: 'the other place', span: { file: '<input>', start: 0, end: 5 } }];
+    expect(renderDiagnostic({ ...unresolved, related }, { sources })).toContain(
+      'the other place at <input>:1:1\n        source: probe begin {',
+    );
+  });
+});
+
+describe('parseColors', () => {
+  test('takes the parts that are given', () => {
+    expect(parseColors('error=01;35:caret=04')).toMatchObject({ error: '01;35', caret: '04', warning: '' });
+  });
+
+  test.each(['', 'nonsense', 'error=red', 'error=01:'])('switches colours off for %j', (value) => {
+    expect(parseColors(value)).toBeUndefined();
+  });
+});
