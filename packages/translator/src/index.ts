@@ -1,1 +1,10 @@
-export * from './c-module.js';
+// @stapkit/translator: pass 3, an elaborated script to C against the thin ABI of packages/runtime. It runs no compiler.
+export type { CModule, EmbeddedUnit } from './c-module.js';
+export {
+  type GlobalDescription,
+  type ModuleDescription,
+  type PackedArgument,
+  PROTOCOL_VERSION,
+  type PrintSite,
+  type ProbeDescription,
+} from './description.js';
