@@ -18,7 +18,8 @@
  *
  *   start [TARGET-PID]   run the begin probes, then arm the others; returns when that is done
  *   exit                 disarm, run the end (or error) probes, deliver the rest; returns when that is done
- *   detach               from now on the module lives on without a reader
+ *   detach               from now on the module lives on without a reader; a read of `trace` that waits returns 0, so
+ *                        that the reader can leave. A later opener attaches again.
  *
  * All numbers are in the byte order of the machine. Every record starts at a multiple of 8.
  */
