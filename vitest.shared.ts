@@ -17,7 +17,9 @@ export function packageConfig(name: string): ViteUserConfig {
       // Tests that need the guest are named *.guest.test.ts and run from the root, in one shared guest.
       exclude: ['**/*.guest.test.ts', '**/node_modules/**'],
       passWithNoTests: true,
-      testTimeout: 20_000,
+      testTimeout: 30_000,
+      // ./test adds the packages' reports up for its closing line.
+      reporters: ['default', ['json', { outputFile: `../../.stapkit/reports/${name}.json` }]],
     },
   });
 }
