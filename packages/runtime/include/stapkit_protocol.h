@@ -55,6 +55,12 @@ enum stapkit_loss_cause {
 };
 
 /*
+ * The owner of a LOSS, in its `site`: a probe's id, or with this bit a print site's. Messages that did not fit even
+ * into their reserve have the owner ~0.
+ */
+#define STAPKIT_LOSS_OWNER_SITE 0x80000000u
+
+/*
  * Packed arguments of PRINT, in the order of the site's `arguments`:
  *   long     8 bytes
  *   string   __u32 length, then the bytes without a NUL, then zeros to the next multiple of 8

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Probes with an `if (…)`: armed only while it holds. After a handler that may have changed one, all conditions are
+ * evaluated again; where one differs from what is armed, a work item does the arming, since that may sleep.
+ */
+#include <linux/irq_work.h>
+#include <linux/mutex.h>
+#include <linux/workqueue.h>
+
+#include "condition.h"
+#include "session.h"
+
+static bool active;
+static DEFINE_MUTEX(condition_mutex);
+
+static void toggle_work(struct work_struct *work);
+static DECLARE_WORK(condition_work, toggle_work);
+static void queue_toggle(struct irq_work *work);
+static struct irq_work condition_irq_work;
+
+static void toggle_work(struct work_struct *work)
+{
+	struct stapkit_probe *p;
+
+	mutex_lock(&condition_mutex);
+	for (p = stapkit_script.probes; p < stapkit_script.probes + stapkit_script.probe_count; p++) {
+		bool on;
+
+		if (!active || !p->condition)
+			continue;
+		on = p->condition();
+		if (on == p->armed)
+			continue;
+		if (!p->family->toggle || p->family->toggle(p, on) == 0)
+			WRITE_ONCE(p->armed, on);
+	}
+	mutex_unlock(&condition_mutex);
+}
+
+static void queue_toggle(struct irq_work *work)
+{
+	schedule_work(&condition_work);
+}
+
+void stapkit_condition_start(void)
+{
+	struct stapkit_probe *p;
+
+	init_irq_work(&condition_irq_work, queue_toggle);
+	for (p = stapkit_script.probes; p < stapkit_script.probes + stapkit_script.probe_count; p++)
+		p->armed = !p->condition || p->condition();
+	active = true;
+}
+
+void stapkit_condition_stop(void)
+{
+	if (!active)
+		return;
+	mutex_lock(&condition_mutex);
+	active = false;
+	mutex_unlock(&condition_mutex);
+	irq_work_sync(&condition_irq_work);
+	cancel_work_sync(&condition_work);
+}
+
+void stapkit_condition_changed(struct stapkit_context *c)
+{
+	struct stapkit_probe *p;
+
+	for (p = stapkit_script.probes; p < stapkit_script.probes + stapkit_script.probe_count; p++) {
+		if (p->condition && p->condition() != READ_ONCE(p->armed)) {
+			irq_work_queue(&condition_irq_work);
+			return;
+		}
+	}
+}

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Contexts: what a handler runs with. Each CPU has its own, so taking one needs no lock; interrupts are off while a
+ * handler runs, so only a non-maskable interrupt can come between, and for it there is a second level.
+ */
+#include <linux/atomic.h>
+#include <linux/hardirq.h>
+#include <linux/irqflags.h>
+#include <linux/sched/task_stack.h>
+#include <linux/timex.h>
+
+#include "context.h"
+#include "condition.h"
+#include "overload.h"
+#include "ring.h"
+#include "session.h"
+
+struct cpu_contexts {
+	struct stapkit_context *level[STAPKIT_CONTEXT_LEVELS];
+	u32 active;
+};
+
+static DEFINE_PER_CPU(struct cpu_contexts, cpu_contexts);
+static struct stapkit_context *sequence_context;
+
+static u32 frame_bytes(void)
+{
+	s64 depth = min_t(s64, stapkit_script.call_depth, stapkit_script.limits.maxnesting);
+
+	return stapkit_script.probe_frame + depth * stapkit_script.function_frame;
+}
+
+static struct stapkit_context *context_create(int cpu, u32 level)
+{
+	u32 frame = ALIGN(frame_bytes(), 16);
+	u32 string = ALIGN(stapkit_script.string_size, 16);
+	u32 head = ALIGN(sizeof(struct stapkit_context), 64);
+	struct stapkit_context *c;
+	u8 *area;
+
+	c = vzalloc_node(head + frame + 2 * string + STAPKIT_ERROR_TEXT, cpu < 0 ? NUMA_NO_NODE : cpu_to_node(cpu));
+	if (!c)
+		return NULL;
+	area = (u8 *)c + head;
+	c->frame = area;
+	c->frame_end = area + frame;
+	area += frame;
+	c->scratch = (char *)area;
+	c->matched_copy = (char *)area + string;
+	c->error_text = (char *)area + 2 * string;
+	c->level = level;
+	return c;
+}
+
+int stapkit_context_create(void)
+{
+	u32 cpu, level;
+
+	for_each_possible_cpu(cpu) {
+		for (level = 0; level < STAPKIT_CONTEXT_LEVELS; level++) {
+			struct stapkit_context *c = context_create(cpu, level);
+
+			if (!c)
+				goto fail;
+			c->ring = stapkit_ring_of(cpu);
+			c->cpu = cpu;
+			per_cpu(cpu_contexts, cpu).level[level] = c;
+		}
+	}
+	sequence_context = context_create(-1, 0);
+	if (!sequence_context)
+		goto fail;
+	sequence_context->interruptible = 1;
+	return 0;
+fail:
+	stapkit_context_destroy();
+	return -ENOMEM;
+}
+
+void stapkit_context_destroy(void)
+{
+	u32 cpu, level;
+
+	for_each_possible_cpu(cpu) {
+		for (level = 0; level < STAPKIT_CONTEXT_LEVELS; level++) {
+			vfree(per_cpu(cpu_contexts, cpu).level[level]);
+			per_cpu(cpu_contexts, cpu).level[level] = NULL;
+		}
+	}
+	vfree(sequence_context);
+	sequence_context = NULL;
+}
+
+void stapkit_context_skip(struct stapkit_probe *probe, u32 cause)
+{
+	atomic64_inc((atomic64_t *)&probe->losses[cause]);
+	if (atomic64_inc_return(&stapkit_session.skipped) > stapkit_script.limits.maxskipped &&
+	    !stapkit_script.limits.suppress_errors && !atomic_read(&stapkit_session.failed)) {
+		static const char text[] = "Skipped too many probes, check MAXSKIPPED or try again with stap -t for more details.";
+
+		stapkit_session_fail();
+		stapkit_ring_text(STAPKIT_RECORD_ERROR, probe->id, text, sizeof(text) - 1);
+	}
+}
+
+static inline void context_reset(struct stapkit_context *c, struct stapkit_probe *probe, s64 actions)
+{
+	c->actions = actions;
+	c->error = NULL;
+	c->error_place = NULL;
+	c->nesting = 0;
+	c->nesting_max = stapkit_script.limits.maxnesting;
+	c->probe = probe;
+	c->registers = NULL;
+	c->arguments = NULL;
+	c->entry_data = NULL;
+	c->family_data = NULL;
+	c->user_mode = 0;
+	c->is_return = 0;
+	c->matched_groups = 0;
+	c->matched_text = NULL;
+	c->print_target = NULL;
+	c->speculation = 0;
+}
+
+struct stapkit_context *stapkit_context_enter(struct stapkit_probe *probe)
+{
+	struct cpu_contexts *contexts;
+	struct stapkit_context *c;
+	u32 active;
+
+	if (unlikely(!stapkit_running()))
+		return NULL;
+	contexts = this_cpu_ptr(&cpu_contexts);
+	active = contexts->active;
+	/* What interrupts a handler is an NMI, or a probe on something the handler itself called: that one would wait
+	 * for locks which are held below it. */
+	if (unlikely(active && (active >= STAPKIT_CONTEXT_LEVELS || !in_nmi()))) {
+		stapkit_context_skip(probe, STAPKIT_LOSS_NESTING);
+		return NULL;
+	}
+	contexts->active = active + 1;
+	barrier();
+	c = contexts->level[active];
+	context_reset(c, probe, stapkit_script.limits.maxaction);
+	stapkit_overload_enter(c);
+	return c;
+}
+
+/* Reports an error as "TEXT near PLACE" and ends the session where it was one too many. */
+static void report_error(struct stapkit_context *c)
+{
+	char *text = c->error_text;
+	const char *message = c->error;
+	s64 errors;
+	u32 length;
+
+	if (stapkit_script.limits.suppress_errors) {
+		atomic64_inc(&stapkit_session.errors);
+		return;
+	}
+	errors = atomic64_inc_return(&stapkit_session.errors);
+	if (message != text)
+		strscpy(text, message, STAPKIT_ERROR_TEXT);
+	length = strlen(text);
+	if (c->error_place && *c->error_place)
+		length += scnprintf(text + length, STAPKIT_ERROR_TEXT - length, " near %s", c->error_place);
+	/* One error beyond the limit is still told: it is the one that ends the run. */
+	if (errors <= stapkit_script.limits.maxerrors + 1)
+		stapkit_ring_text(STAPKIT_RECORD_ERROR, c->probe->id, text, length);
+	if (errors > stapkit_script.limits.maxerrors)
+		stapkit_session_fail();
+}
+
+void stapkit_context_leave(struct stapkit_context *c)
+{
+	if (unlikely(c->error))
+		report_error(c);
+	stapkit_overload_leave(c);
+	if (unlikely(stapkit_script.conditional))
+		stapkit_condition_changed(c);
+	barrier();
+	this_cpu_ptr(&cpu_contexts)->active = c->level;
+}
+
+void stapkit_context_run(struct stapkit_probe *probe, void *registers)
+{
+	struct stapkit_context *c;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	c = stapkit_context_enter(probe);
+	if (c) {
+		c->registers = registers;
+		probe->handler(c);
+		stapkit_context_leave(c);
+	}
+	local_irq_restore(flags);
+}
+
+struct stapkit_context *stapkit_context_enter_sequence(struct stapkit_probe *probe)
+{
+	struct stapkit_context *c = sequence_context;
+
+	context_reset(c, probe, stapkit_script.limits.maxaction_interruptible);
+	/* One ring for the whole run of the handler, whatever CPU it moves to: nobody else prints now. */
+	c->cpu = raw_smp_processor_id();
+	c->ring = stapkit_ring_of(c->cpu);
+	return c;
+}
+
+void stapkit_context_leave_sequence(struct stapkit_context *c)
+{
+	if (c->error)
+		report_error(c);
+}
+
+void stapkit_error(struct stapkit_context *c, const char *format, ...)
+{
+	va_list arguments;
+
+	if (c->error)
+		return;
+	va_start(arguments, format);
+	vscnprintf(c->error_text, STAPKIT_ERROR_TEXT, format, arguments);
+	va_end(arguments);
+	c->error = c->error_text;
+}

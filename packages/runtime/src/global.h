@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+#ifndef STAPKIT_GLOBAL_H
+#define STAPKIT_GLOBAL_H
+
+#include "stapkit.h"
+
+/* Allocates what the script's arrays and statistics need; process context. */
+int stapkit_global_create(void);
+void stapkit_global_destroy(void);
+/* Prints the globals that are only written, when the run ends. */
+void stapkit_global_print_all(void);
+
+/* Set by the archive members for arrays and statistics when they are linked. */
+struct stapkit_global_kind {
+	int (*create)(struct stapkit_global *global);
+	void (*destroy)(struct stapkit_global *global);
+};
+
+#endif

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * The files through which staprun drives the module: control, trace and sites below /proc/stapkit/MODULE/.
+ *
+ * START, EXIT, LOSS and END are not kept in a ring, where there might be no room for them: they are states, and the
+ * reader is told of each when it reads.
+ */
+#include <linux/atomic.h>
+#include <linux/fs.h>
+#include <linux/mutex.h>
+#include <linux/namei.h>
+#include <linux/path.h>
+#include <linux/proc_fs.h>
+#include <linux/uaccess.h>
+
+#include "ring.h"
+#include "session.h"
+#include "transport.h"
+
+static struct proc_dir_entry *module_directory;
+static atomic_t control_openers = ATOMIC_INIT(0);
+static DEFINE_MUTEX(trace_mutex);
+static bool start_told, exit_told, losses_told, end_told;
+/* Where the loss report has got to: probe × cause, then print sites, then lost messages. */
+static u32 loss_position;
+
+/* ------------------------------------------------------------------------------------------------------- control */
+
+static int control_open(struct inode *inode, struct file *file)
+{
+	atomic_inc(&control_openers);
+	WRITE_ONCE(stapkit_session.detached, false);
+	return 0;
+}
+
+static int control_release(struct inode *inode, struct file *file)
+{
+	if (atomic_dec_and_test(&control_openers) && !READ_ONCE(stapkit_session.detached))
+		stapkit_session_abandon();
+	return 0;
+}
+
+static ssize_t control_write(struct file *file, const char __user *buffer, size_t size, loff_t *position)
+{
+	char text[64];
+	s64 target = 0;
+	int err;
+
+	if (size >= sizeof(text))
+		return -EINVAL;
+	if (copy_from_user(text, buffer, size))
+		return -EFAULT;
+	text[size] = '\0';
+	strim(text);
+	if (strcmp(text, "start") == 0 || sscanf(text, "start %lld", &target) == 1) {
+		err = stapkit_session_start(target);
+	} else if (strcmp(text, "exit") == 0) {
+		err = stapkit_session_stop();
+	} else if (strcmp(text, "detach") == 0) {
+		WRITE_ONCE(stapkit_session.detached, true);
+		err = 0;
+	} else {
+		err = -EINVAL;
+	}
+	return err ? err : size;
+}
+
+/* --------------------------------------------------------------------------------------------------------- trace */
+
+static u64 due_stamp(const u64 *stamp, bool told)
+{
+	return told ? 0 : READ_ONCE(*stamp);
+}
+
+/* What the reader is to be told of now, beside the rings. */
+static bool something_due(void)
+{
+	return due_stamp(&stapkit_session.start_stamp, start_told) ||
+	       due_stamp(&stapkit_session.exit_stamp, exit_told) || READ_ONCE(stapkit_session.end_stamp);
+}
+
+static int put_record(char __user *buffer, size_t size, u32 *done, u16 kind, u32 site, u64 stamp, const void *payload,
+		      u32 length)
+{
+	struct stapkit_record record = {
+		.length = sizeof(record) + length, .kind = kind, .site = site, .stamp = stamp,
+	};
+
+	if (*done + record.length > size)
+		return -ENOSPC;
+	if (copy_to_user(buffer + *done, &record, sizeof(record)) ||
+	    copy_to_user(buffer + *done + sizeof(record), payload, length))
+		return -EFAULT;
+	*done += record.length;
+	return 0;
+}
+
+static int put_loss(char __user *buffer, size_t size, u32 *done, u32 cause, u32 owner, u64 count)
+{
+	struct {
+		u32 cause;
+		u32 zero;
+		u64 count;
+	} loss = { .cause = cause, .count = count };
+
+	return count ? put_record(buffer, size, done, STAPKIT_RECORD_LOSS, owner, stapkit_session.end_stamp, &loss,
+				  sizeof(loss)) :
+		       0;
+}
+
+/* Tells of as many losses as fit; all told when losses_told. */
+static int put_losses(char __user *buffer, size_t size, u32 *done)
+{
+	u32 causes = ARRAY_SIZE(stapkit_script.probes->losses);
+	u32 of_probes = stapkit_script.probe_count * causes;
+	int err;
+
+	for (; loss_position < of_probes + stapkit_script.site_count; loss_position++) {
+		if (loss_position < of_probes) {
+			struct stapkit_probe *p = &stapkit_script.probes[loss_position / causes];
+
+			err = put_loss(buffer, size, done, loss_position % causes, p->id,
+				       p->losses[loss_position % causes]);
+		} else {
+			u32 site = loss_position - of_probes;
+
+			err = put_loss(buffer, size, done, STAPKIT_LOSS_RING_FULL, site | STAPKIT_LOSS_OWNER_SITE,
+				       stapkit_script.site_losses[site]);
+		}
+		if (err == -ENOSPC)
+			return 0;
+		if (err)
+			return err;
+	}
+	losses_told = true;
+	return 0;
+}
+
+static int put_states(char __user *buffer, size_t size, u32 *done)
+{
+	u64 stamp = due_stamp(&stapkit_session.start_stamp, start_told);
+	int err;
+
+	if (stamp) {
+		err = put_record(buffer, size, done, STAPKIT_RECORD_START, 0, stamp, NULL, 0);
+		if (err)
+			return err;
+		start_told = true;
+	}
+	stamp = due_stamp(&stapkit_session.exit_stamp, exit_told);
+	if (stamp) {
+		err = put_record(buffer, size, done, STAPKIT_RECORD_EXIT, 0, stamp, NULL, 0);
+		if (err)
+			return err;
+		exit_told = true;
+	}
+	return 0;
+}
+
+/* The last of all: losses, then END. */
+static int put_end(char __user *buffer, size_t size, u32 *done)
+{
+	s64 status = atomic_read(&stapkit_session.failed) ? 1 : 0;
+	int err = 0;
+
+	if (!losses_told)
+		err = put_losses(buffer, size, done);
+	if (err || !losses_told)
+		return err;
+	err = put_record(buffer, size, done, STAPKIT_RECORD_END, 0, stapkit_session.end_stamp, &status, sizeof(status));
+	if (!err)
+		end_told = true;
+	return err == -ENOSPC ? 0 : err;
+}
+
+static ssize_t trace_read(struct file *file, char __user *buffer, size_t size, loff_t *position)
+{
+	/* Room for START and EXIT in front, and for at least some losses and the END behind. */
+	const u32 states = 4 * sizeof(struct stapkit_record);
+	u32 done = 0;
+	long got = 0;
+	int err;
+
+	if (size < STAPKIT_BATCH_MAX)
+		return -EINVAL;
+	size = STAPKIT_BATCH_MAX;
+	if (mutex_lock_interruptible(&trace_mutex))
+		return -ERESTARTSYS;
+	if (end_told)
+		goto unlock;
+	if (!(file->f_flags & O_NONBLOCK)) {
+		err = stapkit_ring_wait(something_due);
+		if (err)
+			goto fail;
+	} else if (!stapkit_ring_has_data() && !something_due()) {
+		err = -EAGAIN;
+		goto fail;
+	}
+	/* END only where nothing was left in the rings before this read. */
+	if (READ_ONCE(stapkit_session.end_stamp) && !stapkit_ring_has_data() && start_told >= !!stapkit_session.start_stamp) {
+		err = put_states(buffer, size, &done);
+		if (!err)
+			err = put_end(buffer, size, &done);
+		if (err)
+			goto fail;
+		goto unlock;
+	}
+	got = stapkit_ring_read(buffer, size - states);
+	if (got < 0) {
+		err = got;
+		goto fail;
+	}
+	done = got;
+	err = put_states(buffer, size, &done);
+	if (err && err != -ENOSPC)
+		goto fail;
+unlock:
+	mutex_unlock(&trace_mutex);
+	return done;
+fail:
+	mutex_unlock(&trace_mutex);
+	return err;
+}
+
+/* --------------------------------------------------------------------------------------------------------- sites */
+
+static ssize_t sites_read(struct file *file, char __user *buffer, size_t size, loff_t *position)
+{
+	return simple_read_from_buffer(buffer, size, position, stapkit_script.description,
+				       stapkit_script.description_length);
+}
+
+/*
+ * struct proc_ops since Linux 5.6 (commit d56c0d45f0e2, "proc: decouple proc from VFS with struct proc_ops"); no
+ * kernel before it is supported.
+ */
+static const struct proc_ops control_operations = {
+	.proc_open = control_open,
+	.proc_release = control_release,
+	.proc_write = control_write,
+};
+
+static const struct proc_ops trace_operations = {
+	.proc_read = trace_read,
+};
+
+static const struct proc_ops sites_operations = {
+	.proc_read = sites_read,
+	.proc_lseek = default_llseek,
+};
+
+/*
+ * The directory that all modules share. It stays when the last one goes: it holds no code, and taking it away would
+ * race with another module's start. Asked for by path because creating an entry twice makes the kernel warn.
+ */
+static int create_parent(void)
+{
+	struct path path;
+
+	if (kern_path("/proc/stapkit", LOOKUP_FOLLOW, &path) == 0) {
+		path_put(&path);
+		return 0;
+	}
+	return proc_mkdir_mode("stapkit", 0755, NULL) ? 0 : -ENOMEM;
+}
+
+int stapkit_transport_create(void)
+{
+	char path[MODULE_NAME_LEN + 16];
+	int err = create_parent();
+
+	if (err)
+		return err;
+	snprintf(path, sizeof(path), "stapkit/%s", THIS_MODULE->name);
+	module_directory = proc_mkdir_mode(path, 0700, NULL);
+	if (!module_directory)
+		return -ENOMEM;
+	if (!proc_create("control", 0600, module_directory, &control_operations) ||
+	    !proc_create("trace", 0600, module_directory, &trace_operations) ||
+	    !proc_create("sites", 0600, module_directory, &sites_operations)) {
+		stapkit_transport_destroy();
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void stapkit_transport_destroy(void)
+{
+	proc_remove(module_directory);
+	module_directory = NULL;
+}
