@@ -1,0 +1,365 @@
+// Pass 4, the fast path: the script's C is compiled alone, goes through objtool, and is linked with what it needs of the
+// runtime archive. No make, no kernel header, three short-lived programs.
+//
+// With a module in the script cache none of that runs: the file is read, checked and, where another name is wanted,
+// written out under it.
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Diagnostic, DiagnosticError, hasErrors, type Outcome, type PassContext } from '@stapkit/pass';
+import type { CModule, EmbeddedUnit } from '@stapkit/translator';
+import type { BuiltModule } from './built-module.js';
+import { compileDiagnostics } from './compiler-messages.js';
+import { buildError, buildWarning, diskFull, errnoText, fileError, saysDiskFull, toolMissing } from './diagnostics.js';
+import { objectSymbols, readObject } from './elf-object.js';
+import type { FeatureInput } from './features.js';
+import { makeTemporaryFolder, removeFolder, writeAtomically } from './files.js';
+import type { KernelBuild } from './kernel-build.js';
+import { findNamePlaces, isModuleName, MAX_MODULE_NAME, writeModuleName } from './module-name.js';
+import { runTool, type ToolResult } from './run-tool.js';
+import { openRuntime, type RuntimeArchive, runtimeKey } from './runtime-archive.js';
+import { cleanCache, entryPath, readEntry, writeEntry } from './script-cache.js';
+import { type ModuleSigning, signModule } from './sign-module.js';
+import { openExports, writeVersions } from './symbol-versions.js';
+
+/** How to build. */
+export interface BuildOptions {
+  readonly kernel: KernelBuild;
+  /** The runtime package's folder. */
+  readonly runtimeFolder: string;
+  /** Holds `runtime/`, `modules/` and `units/`. */
+  readonly cacheFolder: string;
+  /** The kernel's type information, asked for only when the runtime must be compiled. */
+  readonly features?: FeatureInput;
+  /** The module's name (`-m`); without it the name comes from the module's content. */
+  readonly name?: string;
+  /**
+   * Set apart from other runs of the same script: the name ends in it. Without it and without `name` the module keeps
+   * the name that it has in the cache, and the cached file itself is the result.
+   */
+  readonly instance?: string | number;
+  /** Where the .ko goes; needed with `name` and `instance`, else the temporary folder takes it. */
+  readonly outputFolder?: string;
+  /** Where the C and the objects go, and stay: the caller removes it. Without it they are removed at the end. */
+  readonly temporaryFolder?: string;
+  /** `use` by default; `poison` reads nothing from the script cache but writes to it; `off` leaves it alone. */
+  readonly cache?: 'use' | 'poison' | 'off';
+  readonly signing?: ModuleSigning;
+}
+
+/**
+ * Builds a module.
+ *
+ * @param module pass 3's output
+ * @returns the module's name and path; on a fault undefined and at least one error, and nothing half-written
+ * @throws the signal's reason when aborted, after every child is dead and the temporary files are gone
+ */
+export async function buildModule(
+  module: CModule,
+  options: BuildOptions,
+  ctx: PassContext,
+): Promise<Outcome<BuiltModule | undefined>> {
+  const diagnostics: Diagnostic[] = [];
+  try {
+    checkOptions(module, options);
+    const value = await new Build(module, options, ctx, diagnostics).run();
+    return { value, diagnostics };
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    return { value: undefined, diagnostics: [...diagnostics, ...error.diagnostics] };
+  }
+}
+
+function checkOptions(module: CModule, { kernel, name, instance }: BuildOptions): void {
+  if (name !== undefined && !isModuleName(name)) {
+    throw new DiagnosticError(
+      buildError('bad-name', `"${name}" cannot be a module's name`, {
+        hints: [
+          `a name is made of letters, digits and "_", starts with no digit, and has at most ${MAX_MODULE_NAME} characters`,
+        ],
+      }),
+    );
+  }
+  if (instance !== undefined && !/^\w{1,16}$/.test(String(instance))) {
+    throw new Error(`stapkit bug: "${instance}" cannot end a module's name`);
+  }
+  if (module.release !== kernel.release || module.architecture !== kernel.architecture) {
+    throw new DiagnosticError(
+      buildError(
+        'wrong-kernel',
+        `the script was translated for kernel ${module.release} (${module.architecture}), not for ${kernel.release} (${kernel.architecture})`,
+      ),
+    );
+  }
+}
+
+/**
+ * The name of a module in the cache, as SystemTap forms it: a hash over everything that makes the module what it is,
+ * and the size of its C.
+ */
+export function moduleKey(module: CModule, runtime: string): { readonly key: string; readonly name: string } {
+  const hash = createHash('sha256').update(`${runtime}\0${module.source}\0`);
+  for (const [name, value] of Object.entries(module.defines).sort(byName)) hash.update(`D ${name}=${value}\0`);
+  for (const unit of module.units) hash.update(`U ${unit.name}\0${unit.source}\0`);
+  const key = hash.digest('hex').slice(0, 32);
+  return { key, name: `stap_${key}_${module.source.length % 10_000_000}` };
+}
+
+function byName([a]: readonly [string, string], [b]: readonly [string, string]): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** One build: what its steps share. */
+class Build {
+  private folder = '';
+
+  constructor(
+    private readonly module: CModule,
+    private readonly options: BuildOptions,
+    private readonly ctx: PassContext,
+    private readonly diagnostics: Diagnostic[],
+  ) {}
+
+  async run(): Promise<BuiltModule> {
+    const { options } = this;
+    const runtime = runtimeKey(options);
+    const { key, name } = moduleKey(this.module, runtime);
+    const cachePath = entryPath(options.cacheFolder, key, name);
+    const cached = (options.cache ?? 'use') === 'use' ? readEntry(cachePath) : undefined;
+    const wanted = options.name ?? (options.instance === undefined ? name : `stap_${key}_${options.instance}`);
+    // A cached module serves as it is where nothing about it has to change.
+    const inPlace = wanted === name && options.outputFolder === undefined && options.signing === undefined;
+    if (cached && inPlace) return this.result(name, cachePath, true);
+
+    const ownFolder = options.temporaryFolder === undefined;
+    this.folder = options.temporaryFolder ?? makeTemporaryFolder('stapkit-build-');
+    try {
+      let bytes = cached;
+      if (!bytes) {
+        bytes = await this.compile(name);
+        if (options.cache !== 'off' && this.keep(cachePath, bytes) && inPlace) {
+          return this.result(name, cachePath, false);
+        }
+      }
+      return this.result(wanted, await this.writeOut(bytes, wanted), cached !== undefined);
+    } finally {
+      if (ownFolder) removeFolder(this.folder);
+    }
+  }
+
+  private result(name: string, path: string, cached: boolean): BuiltModule {
+    const { release, architecture } = this.options.kernel;
+    return { kind: 'built-module', name, path, release, architecture, cached };
+  }
+
+  /** Keeps a module in the cache; false where it can't be, which is no fault of the script's. */
+  private keep(path: string, bytes: Buffer): boolean {
+    try {
+      writeEntry(path, bytes);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      this.diagnostics.push(
+        buildWarning('cache-unwritable', `the module is not kept in the cache: ${path}: ${errnoText(code)}`, {
+          hints: ['name another folder with SYSTEMTAP_DIR, or work without one: stap --disable-cache'],
+        }),
+      );
+      return false;
+    }
+    cleanCache(this.options.cacheFolder);
+    return true;
+  }
+
+  private async writeOut(bytes: Buffer, name: string): Promise<string> {
+    const folder = this.options.outputFolder ?? this.options.temporaryFolder;
+    if (folder === undefined) throw new Error('stapkit bug: a module of its own name needs an output folder');
+    const path = join(folder, `${name}.ko`);
+    const archive = await this.openArchive();
+    const named = Buffer.from(bytes);
+    writeModuleName(named, findNamePlaces(named, archive.nameOffset, path), name);
+    try {
+      mkdirSync(folder, { recursive: true });
+      writeAtomically(path, named);
+    } catch (error) {
+      throw new DiagnosticError(fileError('write the module', path, error));
+    }
+    if (this.options.signing) await signModule(path, this.options.signing, this.options.kernel, this.ctx.signal);
+    return path;
+  }
+
+  private archive: Promise<RuntimeArchive> | undefined;
+
+  private openArchive(): Promise<RuntimeArchive> {
+    this.archive ??= openRuntime(
+      { ...this.options, ...(this.options.cache === 'off' ? { privateFolder: this.folder } : {}) },
+      this.ctx,
+    );
+    return this.archive;
+  }
+
+  private async compile(name: string): Promise<Buffer> {
+    const { module, ctx } = this;
+    const archive = await this.openArchive();
+    const source = join(this.folder, `${name}.c`);
+    this.write(source, module.source);
+    const [script, ...units] = await Promise.all([
+      this.compileScript(archive, source, join(this.folder, `${name}.o`)),
+      ...module.units.map((unit) => this.compileUnit(archive, unit)),
+    ]);
+    const objects = [script, ...units];
+    const extra = this.addVersions(archive, objects);
+    const output = join(this.folder, `${name}.ko`);
+    await this.link(archive, [...objects, ...extra], output);
+    ctx.signal.throwIfAborted();
+    const bytes = readFileSync(output);
+    this.checkUndefined(bytes, output);
+    writeModuleName(bytes, findNamePlaces(bytes, archive.nameOffset, output), name);
+    return bytes;
+  }
+
+  private async compileScript(archive: RuntimeArchive, source: string, object: string): Promise<string> {
+    const { recipe } = archive;
+    const args = [
+      ...recipe.plainFlags,
+      ...archive.includes.map((folder) => `-I${folder}`),
+      ...this.defines(),
+      '-fno-diagnostics-show-caret',
+      '-fdiagnostics-color=never',
+      '-c',
+      '-o',
+      object,
+      source,
+    ];
+    await this.runCompiler(recipe.compiler, args, this.folder, 'the generated C');
+    await this.objtool(archive, object);
+    return object;
+  }
+
+  /** Embedded C of the user's: compiled with the kernel's headers, kept by its text. */
+  private async compileUnit(archive: RuntimeArchive, unit: EmbeddedUnit): Promise<string> {
+    const { recipe } = archive;
+    const flags = [
+      ...recipe.kernelFlags,
+      ...archive.includes.map((folder) => `-I${folder}`),
+      ...this.defines(),
+      '-fno-diagnostics-show-caret',
+      '-fdiagnostics-color=never',
+      '-g0',
+    ];
+    const key = createHash('sha256')
+      .update(JSON.stringify([archive.key, flags, unit.source]))
+      .digest('hex')
+      .slice(0, 32);
+    const object = join(this.folder, `${unit.name}.o`);
+    const cachePath = join(this.options.cacheFolder, 'units', key.slice(0, 2), `${key}.o`);
+    const cached = (this.options.cache ?? 'use') === 'use' ? readEntry(cachePath) : undefined;
+    if (cached) {
+      this.write(object, cached);
+      return object;
+    }
+    const source = join(this.folder, `${unit.name}.c`);
+    this.write(source, unit.source);
+    const names = ['KBUILD_BASENAME', 'KBUILD_MODNAME'].map((macro) => `-D${macro}="${unit.name}"`);
+    const args = [...flags, ...names, `-D__KBUILD_MODNAME=kmod_${unit.name}`, '-c', '-o', object, source];
+    await this.runCompiler(recipe.compiler, args, recipe.folder, 'the embedded C');
+    await this.objtool(archive, object);
+    if (this.options.cache !== 'off') this.keep(cachePath, readFileSync(object));
+    return object;
+  }
+
+  private defines(): string[] {
+    return Object.entries(this.module.defines).map(([name, value]) =>
+      value === '' ? `-D${name}` : `-D${name}=${value}`,
+    );
+  }
+
+  private async runCompiler(compiler: string, args: readonly string[], cwd: string, what: string): Promise<void> {
+    const result = await runTool(compiler, args, { cwd, env: { LC_ALL: 'C' }, signal: this.ctx.signal });
+    if (result.stderr !== '') this.ctx.log(3, result.stderr.trimEnd());
+    if (result.code === 0) return;
+    if (result.missing) throw new DiagnosticError(toolMissing(compiler, this.options.kernel.release));
+    if (saysDiskFull(result)) throw new DiagnosticError(diskFull(this.folder));
+    const found = compileDiagnostics(result.stderr, this.module.sources, what);
+    if (hasErrors(found)) throw new DiagnosticError(...found);
+  }
+
+  private async objtool(archive: RuntimeArchive, object: string, afterLink = false): Promise<void> {
+    const { objtool, objtoolAfterLink } = archive.recipe;
+    if (objtool === undefined || objtoolAfterLink !== afterLink) return;
+    const [tool, ...args] = objtool;
+    const result = await runTool(tool!, [...args, object], { cwd: this.folder, signal: this.ctx.signal });
+    if (result.stderr !== '') this.ctx.log(3, result.stderr.trimEnd());
+    if (result.code !== 0)
+      throw new DiagnosticError(this.toolFault('objtool-failed', 'objtool refuses the module', result));
+  }
+
+  private async link(archive: RuntimeArchive, objects: readonly string[], output: string): Promise<void> {
+    const { recipe } = archive;
+    let inputs: readonly string[] = [...objects, ...archive.objects, archive.archive];
+    if (recipe.objtoolAfterLink) {
+      // The template goes in here too: it is what asks the archive for the module's init function.
+      const whole = output.replace(/\.ko$/, '.linked.o');
+      await this.runLinker(recipe.partialLink, inputs, whole);
+      await this.objtool(archive, whole, true);
+      inputs = [whole];
+    }
+    await this.runLinker(recipe.finalLink, inputs, output);
+  }
+
+  private async runLinker(command: readonly string[], inputs: readonly string[], output: string): Promise<void> {
+    const [linker, ...flags] = command;
+    const result = await runTool(linker!, [...flags, '-o', output, ...inputs], {
+      cwd: this.folder,
+      signal: this.ctx.signal,
+    });
+    if (result.code === 0) return;
+    throw new DiagnosticError(this.toolFault('link-failed', 'the module cannot be linked', result));
+  }
+
+  private toolFault(code: 'link-failed' | 'objtool-failed', message: string, result: ToolResult): Diagnostic {
+    if (result.missing) return toolMissing(code === 'link-failed' ? 'ld' : 'objtool', this.options.kernel.release);
+    if (saysDiskFull(result)) return diskFull(this.folder);
+    const words =
+      result.stderr.trim() || (result.signal ? `it was ended by ${result.signal}` : `exit status ${result.code}`);
+    return buildError(code, message, { detail: words.split('\n').slice(0, 12) });
+  }
+
+  /** Adds checksums for kernel symbols that only this script uses. */
+  private addVersions(archive: RuntimeArchive, objects: readonly string[]): string[] {
+    const { symversFile } = this.options.kernel;
+    if (archive.versioned === undefined || symversFile === undefined) return [];
+    const known = new Set([...archive.versioned, ...archive.defined]);
+    const parsed = objects.map((file) => readObject(readFileSync(file), file));
+    const symbols = parsed.map(objectSymbols);
+    for (const { defined } of symbols) for (const symbol of defined) known.add(symbol);
+    const open = [...new Set(symbols.flatMap((entry) => entry.undefined))].filter((symbol) => !known.has(symbol));
+    if (open.length === 0) return [];
+    const path = join(this.folder, 'script-versions.o');
+    this.write(path, writeVersions(parsed[0]!, openExports(symversFile), open));
+    return [path];
+  }
+
+  /** What a module leaves open must be exported by the kernel: said here rather than when it is loaded. */
+  private checkUndefined(bytes: Buffer, file: string): void {
+    const { symversFile, release } = this.options.kernel;
+    if (symversFile === undefined) return;
+    const open = objectSymbols(readObject(bytes, file)).undefined;
+    const exports = openExports(symversFile);
+    // _GLOBAL_OFFSET_TABLE_ is the linker's own; the kernel's loader ignores it.
+    const missing = open.filter((symbol) => symbol !== '_GLOBAL_OFFSET_TABLE_' && !exports.has(symbol));
+    if (missing.length === 0) return;
+    const names = missing.map((symbol) => `"${symbol}"`).join(', ');
+    throw new DiagnosticError(
+      buildError('undefined-symbol', `kernel ${release} exports no ${names}, which the module uses`, {
+        hints: ['embedded C can use only what the kernel exports to modules'],
+      }),
+    );
+  }
+
+  private write(path: string, content: string | Uint8Array): void {
+    try {
+      writeFileSync(path, content);
+    } catch (error) {
+      throw new DiagnosticError(fileError('write', path, error));
+    }
+  }
+}

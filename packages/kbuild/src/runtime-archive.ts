@@ -1,0 +1,346 @@
+// The runtime, compiled once per kernel: its sources go through the kernel's own Kbuild, as one module under a name of
+// the greatest length, and what comes out is kept apart: an archive of the objects, the module's template (`.mod.o`),
+// and the recipe by which further objects can be made without make.
+import { createHash } from 'node:crypto';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { type Diagnostic, DiagnosticError, type PassContext } from '@stapkit/pass';
+import { buildError, diskFull, errnoText, fileError, isUnwritable, saysDiskFull, toolMissing } from './diagnostics.js';
+import { objectSymbols, readObject } from './elf-object.js';
+import { type FeatureInput, featureHeader, resolveFeatures } from './features.js';
+import { makeTemporaryFolder, removeFolder, withLock } from './files.js';
+import { type KbuildRecipe, linkedObjects, readRecipe } from './kbuild-commands.js';
+import { type KernelBuild, kernelConfig } from './kernel-build.js';
+import { runMake } from './make.js';
+import { findNameOffset, TEMPLATE_NAME } from './module-name.js';
+import { runTool } from './run-tool.js';
+import { openExports, versionedSymbols, writeVersions } from './symbol-versions.js';
+
+/** Changes whenever the content of a cached archive changes its meaning. */
+const FORMAT = 1;
+
+/** A runtime that is ready to be linked. */
+export interface RuntimeArchive {
+  readonly folder: string;
+  readonly key: string;
+  readonly recipe: KbuildRecipe;
+  /** Offset of the name in `struct module`. */
+  readonly nameOffset: number;
+  /** Objects that every module is linked with: the template, the versions of compiler support symbols. */
+  readonly objects: readonly string[];
+  readonly archive: string;
+  /** Folders for `-I` of the script's C: the ABI header's, the features header's. */
+  readonly includes: readonly string[];
+  /** Symbols that the archive defines. */
+  readonly defined: readonly string[];
+  /** Exported symbols that the template's `__versions` covers; undefined where the kernel has no CONFIG_MODVERSIONS. */
+  readonly versioned?: readonly string[];
+}
+
+/** Where the archive comes from and goes to. */
+export interface RuntimeOptions {
+  readonly kernel: KernelBuild;
+  /** The runtime package's folder, with `include`, `src` and `features.json`. */
+  readonly runtimeFolder: string;
+  readonly cacheFolder: string;
+  readonly features?: FeatureInput;
+  /** Build even where the cache has one, and keep nothing: the archive then lives in this folder. */
+  readonly privateFolder?: string;
+}
+
+/**
+ * Tells which archive a kernel and a runtime need: a hash over the kernel build, the compiler and every runtime source.
+ */
+export function runtimeKey(options: Pick<RuntimeOptions, 'kernel' | 'runtimeFolder'>): string {
+  const hash = createHash('sha256').update(`${FORMAT}\0${options.kernel.identity}\0`);
+  for (const file of runtimeFiles(options.runtimeFolder)) {
+    hash
+      .update(`${file}\0`)
+      .update(readFileSync(join(options.runtimeFolder, file)))
+      .update('\0');
+  }
+  return hash.digest('hex').slice(0, 32);
+}
+
+/** The runtime's files, in a settled order, relative to its folder. */
+function runtimeFiles(folder: string): string[] {
+  const files: string[] = [];
+  for (const part of ['include', 'src']) {
+    for (const entry of readdirSync(join(folder, part), { recursive: true, withFileTypes: true })) {
+      if (!entry.isFile() || !/\.[chS]$/.test(entry.name)) continue;
+      files.push(
+        join(entry.parentPath ?? entry.path, entry.name)
+          .slice(folder.length)
+          .replace(/^\/+/, ''),
+      );
+    }
+  }
+  if (existsSync(join(folder, 'features.json'))) files.push('features.json');
+  return files.sort();
+}
+
+/**
+ * Returns the runtime for a kernel, from the cache or built now.
+ *
+ * @throws DiagnosticError where it can't be built or kept; the signal's reason when aborted
+ */
+export async function openRuntime(options: RuntimeOptions, ctx: PassContext): Promise<RuntimeArchive> {
+  const key = runtimeKey(options);
+  if (options.privateFolder !== undefined) {
+    const folder = join(options.privateFolder, 'runtime');
+    await buildInto(folder, key, options, ctx);
+    return readArchive(folder, options.runtimeFolder)!;
+  }
+  const folder = join(options.cacheFolder, 'runtime', `${options.kernel.release}-${key}`);
+  const present = readArchive(folder, options.runtimeFolder);
+  if (present) return present;
+  try {
+    await withLock(
+      `${folder}.lock`,
+      () => readArchive(folder, options.runtimeFolder) !== undefined,
+      () => buildInto(folder, key, options, ctx),
+      ctx.signal,
+    );
+  } catch (error) {
+    throw cacheFault(error, options.cacheFolder);
+  }
+  const built = readArchive(folder, options.runtimeFolder);
+  if (!built)
+    throw new DiagnosticError(buildError('cache-unwritable', `the cache folder ${folder} vanished while it was used`));
+  return built;
+}
+
+/** Puts a failure to write below the cache folder in the user's words; anything else stays what it is. */
+export function cacheFault(error: unknown, cacheFolder: string): unknown {
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return new DiagnosticError(diskFull(cacheFolder));
+  if (!isUnwritable(error) && code !== 'ENOENT') return error;
+  return new DiagnosticError(
+    buildError('cache-unwritable', `the cache folder ${cacheFolder} cannot be written: ${errnoText(code)}`, {
+      hints: ['name another folder with SYSTEMTAP_DIR, or work without one: stap --disable-cache'],
+    }),
+  );
+}
+
+interface ArchiveFile {
+  readonly format: number;
+  readonly key: string;
+  readonly recipe: KbuildRecipe;
+  readonly nameOffset: number;
+  readonly objects: readonly string[];
+  readonly defined: readonly string[];
+  readonly versioned?: readonly string[];
+  /** Sizes of the folder's files, so that one that was cut short is noticed. */
+  readonly sizes: Readonly<Record<string, number>>;
+}
+
+function readArchive(folder: string, runtimeFolder: string): RuntimeArchive | undefined {
+  try {
+    const file = JSON.parse(readFileSync(join(folder, 'archive.json'), 'utf8')) as ArchiveFile;
+    if (file.format !== FORMAT) return undefined;
+    for (const [name, size] of Object.entries(file.sizes)) {
+      if (statSync(join(folder, name)).size !== size) return undefined;
+    }
+    return {
+      folder,
+      key: file.key,
+      recipe: file.recipe,
+      nameOffset: file.nameOffset,
+      objects: file.objects.map((name) => join(folder, name)),
+      archive: join(folder, 'runtime.a'),
+      includes: [join(runtimeFolder, 'include'), folder],
+      defined: file.defined,
+      ...(file.versioned ? { versioned: file.versioned } : {}),
+    };
+  } catch {
+    // Not there, or damaged: either way it is built anew.
+    return undefined;
+  }
+}
+
+async function buildInto(folder: string, key: string, options: RuntimeOptions, ctx: PassContext): Promise<void> {
+  const { kernel } = options;
+  ctx.progress.update(`building the runtime for kernel ${kernel.release}`);
+  const work = makeTemporaryFolder('stapkit-runtime-');
+  try {
+    const result = join(work, 'result');
+    mkdirSync(result);
+    await compileRuntime(work, result, key, options, ctx);
+    ctx.signal.throwIfAborted();
+    keepFolder(result, folder);
+  } finally {
+    removeFolder(work);
+    ctx.progress.finish();
+  }
+}
+
+/** Copies a finished folder to its place: to a temporary name beside it first, then by a rename. */
+function keepFolder(from: string, to: string): void {
+  mkdirSync(dirname(to), { recursive: true });
+  const beside = join(dirname(to), `.tmp-${process.pid}-${basename(to)}`);
+  try {
+    removeFolder(beside);
+    cpSync(from, beside, { recursive: true });
+    // What is in the way is damaged, or somebody else's of the same content: moving it aside keeps its readers' files.
+    if (existsSync(to)) renameSync(to, `${beside}.old`);
+    renameSync(beside, to);
+  } finally {
+    removeFolder(beside);
+    removeFolder(`${beside}.old`);
+  }
+}
+
+/** Symbols that a compiler may call for by itself in any object, beyond what the runtime's own objects use. */
+const COMPILER_SUPPORT =
+  /^(__x86_indirect_thunk_|__x86_return_thunk$|mem(cpy|set|move|cmp)$|__mem(cpy|set|move)$|str(len|cmp|ncmp|cpy)$|__stack_chk_|__fentry__$|__(asan|ubsan|kasan|kcsan|tsan|msan|sanitizer)_|__(u?div|u?mod)[ds]i3$)/;
+
+async function compileRuntime(
+  work: string,
+  result: string,
+  key: string,
+  options: RuntimeOptions,
+  ctx: PassContext,
+): Promise<void> {
+  const { kernel, runtimeFolder } = options;
+  const features = await resolveFeatures({ kernel, runtimeFolder, source: options.features, work }, ctx);
+  const sources = copySources(runtimeFolder, work);
+  writeFileSync(join(work, 'kernel_features.h'), featureHeader(features, kernel.release));
+  writeFileSync(join(work, 'Kbuild'), kbuildFile(work, sources));
+
+  let compiled = 0;
+  const output = await runMake(kernel, work, ctx.signal, (text) => {
+    compiled += text.split(' -c -o ').length - 1;
+    // The template's own .mod.o comes after the sources.
+    ctx.progress.update(
+      `building the runtime for kernel ${kernel.release}`,
+      Math.min(1, compiled / (sources.length + 1)),
+    );
+  });
+  ctx.log(3, output.stdout);
+  const module = join(work, `${TEMPLATE_NAME}.ko`);
+  if (output.code !== 0 || !existsSync(module)) throw new DiagnosticError(makeFault(kernel, output, work));
+
+  const read = (name: string): string => readFileSync(join(work, name), 'utf8');
+  const moduleCommand = read(`.${TEMPLATE_NAME}.ko.cmd`);
+  const recipe = readRecipe({
+    folder: kernel.buildFolder,
+    compile: read(join(dirname(sources[0]!), `.${basename(sources[0]!, '.c')}.o.cmd`)),
+    link: read(`.${TEMPLATE_NAME}.o.cmd`),
+    module: moduleCommand,
+    output: output.stdout,
+  });
+
+  const objects = sources.map((source) => join(work, source.replace(/\.c$/, '.o')));
+  await expectTool(kernel, 'ar', ['rcsD', join(result, 'runtime.a'), ...objects], ctx.signal);
+  const symbols = objects.map((file) => objectSymbols(readObject(readFileSync(file), file)));
+
+  // The template is what the last link step takes in beside the module's own object: .mod.o, and since 6.13
+  // .module-common.o.
+  const templates: string[] = [];
+  for (const file of linkedObjects(moduleCommand)) {
+    if (basename(file) === `${TEMPLATE_NAME}.o`) continue;
+    const name = `template-${templates.length}.o`;
+    await expectTool(kernel, 'objcopy', ['--strip-debug', join(work, basename(file)), join(result, name)], ctx.signal);
+    templates.push(name);
+  }
+  const template = templates
+    .map((name) => readFileSync(join(result, name)))
+    .find((bytes) => bytes.includes(TEMPLATE_NAME, 0, 'latin1'));
+  if (template === undefined) throw new Error('stapkit bug: Kbuild linked no module template');
+
+  const names = [...templates];
+  let versioned: string[] | undefined;
+  if (kernelConfig(kernel)('CONFIG_MODVERSIONS') === 'y' && kernel.symversFile !== undefined) {
+    const object = readObject(template, 'the module template');
+    const exports = openExports(kernel.symversFile);
+    versioned = versionedSymbols(object);
+    const covered = new Set(versioned);
+    const support = exports.matching(COMPILER_SUPPORT).filter((name) => !covered.has(name));
+    writeFileSync(join(result, 'versions.o'), writeVersions(object, exports, support));
+    names.push('versions.o');
+    versioned.push(...support);
+  }
+  writeFileSync(join(result, 'kernel_features.h'), featureHeader(features, kernel.release));
+
+  const sizes: Record<string, number> = {};
+  for (const name of readdirSync(result)) sizes[name] = statSync(join(result, name)).size;
+  const file: ArchiveFile = {
+    format: FORMAT,
+    key,
+    recipe,
+    nameOffset: findNameOffset(template, 'the module template'),
+    objects: names,
+    defined: [...new Set(symbols.flatMap((entry) => entry.defined))],
+    ...(versioned ? { versioned } : {}),
+    sizes,
+  };
+  writeFileSync(join(result, 'archive.json'), JSON.stringify(file));
+}
+
+/**
+ * Copies the runtime below the work folder: Kbuild wants its sources beside the objects, and no blanks in paths.
+ *
+ * @returns the C files, relative to the work folder
+ */
+function copySources(runtimeFolder: string, work: string): string[] {
+  const sources: string[] = [];
+  for (const file of runtimeFiles(runtimeFolder)) {
+    mkdirSync(dirname(join(work, file)), { recursive: true });
+    copyFileSync(join(runtimeFolder, file), join(work, file));
+    if (file.endsWith('.c')) sources.push(file);
+  }
+  return sources;
+}
+
+function kbuildFile(work: string, sources: readonly string[]): string {
+  return [
+    `obj-m := ${TEMPLATE_NAME}.o`,
+    `${TEMPLATE_NAME}-y := ${sources.map((source) => source.replace(/\.c$/, '.o')).join(' ')}`,
+    // Debug information would double the time and the size. Handlers must not be traced by ftrace: they run inside it.
+    `ccflags-y := -I${work}/include -I${work} -g0 -fmacro-prefix-map=${work}/=`,
+    'ccflags-remove-y := $(CC_FLAGS_FTRACE)',
+    '',
+  ].join('\n');
+}
+
+function makeFault(kernel: KernelBuild, result: Awaited<ReturnType<typeof runTool>>, work: string): Diagnostic {
+  if (result.missing) return toolMissing('make', kernel.release);
+  if (saysDiskFull(result)) return diskFull(work);
+  const lines = result.stderr.split('\n').map((line) => line.replaceAll(`${work}/`, ''));
+  const telling = lines.filter((line) => /error:|Error \d|\*\*\*|not found|cannot|ERROR/.test(line));
+  return buildError('runtime-failed', `the runtime cannot be compiled for kernel ${kernel.release}`, {
+    detail: (telling.length > 0 ? telling : lines.filter((line) => line !== '')).slice(0, 12),
+    hints: [`see whether the headers are whole: stap-prep --check ${kernel.release}`],
+  });
+}
+
+async function expectTool(kernel: KernelBuild, command: string, args: readonly string[], signal: AbortSignal) {
+  const result = await runTool(command, args, { signal });
+  if (result.missing) throw new DiagnosticError(toolMissing(command, kernel.release));
+  if (result.code === 0) return;
+  if (saysDiskFull(result)) throw new DiagnosticError(diskFull(args.at(-1)!));
+  throw new DiagnosticError(
+    buildError('runtime-failed', `"${command}" failed for kernel ${kernel.release}`, {
+      detail: result.stderr.trim().split('\n'),
+    }),
+  );
+}
+
+/** Writes a file of a build; a failure becomes a diagnostic. */
+export function writeBuildFile(path: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(path, content);
+  } catch (error) {
+    throw new DiagnosticError(fileError('write', path, error));
+  }
+}
