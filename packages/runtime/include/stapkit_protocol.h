@@ -40,7 +40,7 @@ enum stapkit_record_kind {
 	STAPKIT_RECORD_END = 7,		/* end probes have run; payload: __s64 exit status */
 	STAPKIT_RECORD_LOSS = 8,	/* payload: __u32 cause, __u32 0, __u64 count; `site` is its owner */
 	STAPKIT_RECORD_WATERMARK = 9,	/* every record stamped below `stamp` has been delivered */
-	STAPKIT_RECORD_HISTOGRAM = 10,	/* payload: see print_histogram in the runtime */
+	STAPKIT_RECORD_HISTOGRAM = 10,	/* payload: struct stapkit_histogram */
 	STAPKIT_RECORD_SYSTEM = 11,	/* system(): a command to run; text as in TEXT */
 };
 
@@ -72,6 +72,18 @@ struct stapkit_record {
 	unsigned int site;
 	unsigned int reserved;		/* 0 */
 	unsigned long long stamp;	/* CLOCK_MONOTONIC, nanoseconds */
+};
+
+/*
+ * Payload of HISTOGRAM: this, then the counts of all buckets, 8 bytes each, up to the record's end.
+ *   linear   below the range, then each interval from `low` on, then above the range
+ *   log      128: -2^63 … -2, -1, then 0 as the 65th, then 1, 2, 4 … 2^62; each by its value nearest to 0
+ */
+struct stapkit_histogram {
+	unsigned int kind;		/* 1 linear, 2 log */
+	int elision;			/* HIST_ELISION */
+	long long low;			/* 0 where log */
+	long long interval;		/* 0 where log */
 };
 
 #endif
