@@ -1,0 +1,167 @@
+// The command line `stap-prep`: stap-prep(1) of SystemTap, `stap-prep [KERNEL_VERSION]`, and what goes beyond it.
+import { parseArgs } from 'node:util';
+import { type Diagnostic, DiagnosticError, type PassContext, renderDiagnostic } from '@stapkit/pass';
+import { cacheFolder } from '../folders.js';
+import type { CommandIo } from '../io.js';
+import { checkPreparation, type PreparationOptions, type PreparationReport } from './check.js';
+import type { Machine } from './machine.js';
+import { preparationCommands, prepare } from './prepare.js';
+
+const USAGE = `Usage: stap-prep [options] [KERNEL_RELEASE]
+
+Prepares this machine for running scripts: finds which kernel headers, compiler
+and tools are missing for a kernel (by default the running one, or, where that
+cannot load modules, the embedded guest's) and installs them.
+
+  --check           only report what is there and what is missing
+  --json            report as JSON
+  --host            for running scripts on this machine's kernel
+  --vm              for running scripts in the embedded guest
+  --kernel RELEASE  the same as KERNEL_RELEASE
+  --debuginfo       the kernel's debug information too (large)
+  -v, --verbose     show what the package manager prints
+  -h, --help        show this text
+
+Exit status: 0 where everything required is there, 1 where something is missing.
+`;
+
+/**
+ * Runs `stap-prep`.
+ *
+ * @param argv the arguments, without the program's name
+ * @param machine the machine to prepare; by default this one
+ * @returns the exit status
+ */
+export async function prepCommand(argv: readonly string[], io: CommandIo, machine?: Machine): Promise<number> {
+  const parsed = readArguments(argv);
+  if ('fault' in parsed) {
+    io.stderr(`stap-prep: ${parsed.fault}\nTry "stap-prep --help".\n`);
+    return 1;
+  }
+  const { flags, release } = parsed;
+  if (flags.help) {
+    await io.stdout(USAGE);
+    return 0;
+  }
+  const cache = cacheFolder(io.env);
+  const options: PreparationOptions = {
+    cacheFolder: cache,
+    mode: flags.host ? 'host' : flags.vm ? 'vm' : 'auto',
+    debuginfo: flags.debuginfo ?? false,
+    ...(release === undefined ? {} : { release }),
+    ...(machine ? { machine } : {}),
+  };
+  const ctx = contextOf(io, flags.verbose ? 2 : 0);
+  try {
+    let report = await checkPreparation(options, ctx);
+    if (!flags.check && !report.ready) {
+      if (!flags.json) for (const line of reasonLines(report)) io.stderr(`${line}\n`);
+      report = await prepare(report, options, ctx);
+    }
+    const commands = report.ready ? [] : preparationCommands(report, cache);
+    if (flags.json) await io.stdout(`${JSON.stringify({ ...report, commands }, undefined, 2)}\n`);
+    else await io.stdout(describeReport(report, commands, flags.check ?? false));
+    return report.ready ? 0 : 1;
+  } catch (error) {
+    if (error instanceof DiagnosticError) {
+      for (const diagnostic of error.diagnostics) ctx.report(diagnostic);
+      return 1;
+    }
+    if (io.signal.aborted) {
+      io.stderr('stap-prep: interrupted\n');
+      return 1;
+    }
+    throw error;
+  } finally {
+    ctx.progress.finish();
+  }
+}
+
+interface Flags {
+  readonly check?: boolean;
+  readonly json?: boolean;
+  readonly host?: boolean;
+  readonly vm?: boolean;
+  readonly kernel?: string;
+  readonly debuginfo?: boolean;
+  readonly verbose?: boolean;
+  readonly help?: boolean;
+}
+
+function readArguments(argv: readonly string[]): { flags: Flags; release: string | undefined } | { fault: string } {
+  try {
+    const { values, positionals } = parseArgs({
+      args: [...argv],
+      allowPositionals: true,
+      options: {
+        check: { type: 'boolean' },
+        json: { type: 'boolean' },
+        host: { type: 'boolean' },
+        vm: { type: 'boolean' },
+        kernel: { type: 'string' },
+        debuginfo: { type: 'boolean' },
+        verbose: { type: 'boolean', short: 'v' },
+        help: { type: 'boolean', short: 'h' },
+      },
+    });
+    const named = [...positionals, ...(values.kernel === undefined ? [] : [values.kernel])];
+    if (new Set(named).size > 1) return { fault: `one kernel at a time, not ${named.join(' and ')}` };
+    if (values.host && values.vm) return { fault: '--host and --vm exclude each other' };
+    const bad = named.find((name) => !/^\d[\w.+~-]*$/.test(name));
+    if (bad !== undefined) return { fault: `"${bad}" is not a kernel release, such as 6.1.0-56-amd64` };
+    return { flags: values, release: named[0] };
+  } catch (error) {
+    return { fault: (error as Error).message };
+  }
+}
+
+function reasonLines(report: PreparationReport): string[] {
+  if (report.reason === undefined) return [];
+  return [`This machine cannot load modules (${report.reason}): preparing the embedded guest.`];
+}
+
+/** The report as text. */
+export function describeReport(report: PreparationReport, commands: readonly string[], checkOnly: boolean): string {
+  const lines: string[] = [];
+  const where = report.mode === 'vm' ? 'in the embedded guest' : 'on this machine';
+  lines.push(`Scripts run ${where}, kernel ${report.release ?? '(not known before "apt-get update")'}.`);
+  if (checkOnly && report.reason !== undefined) lines.push(`This machine cannot load modules: ${report.reason}.`);
+  for (const item of report.requirements) {
+    const state = item.present ? 'ok      ' : item.required ? 'MISSING ' : 'optional';
+    lines.push(`  ${state}  ${item.title}${item.path ? `: ${item.path}` : ''}`);
+  }
+  if (report.ready) {
+    lines.push('Everything required is there.');
+  } else if (commands.length > 0) {
+    lines.push(checkOnly ? 'To install what is missing run stap-prep, or as root:' : 'Please run as root:');
+    lines.push(...commands.map((command) => `  ${command}`));
+  } else {
+    lines.push('Please install what is missing with this system’s package manager; stap-prep knows only apt and dnf.');
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function contextOf(io: CommandIo, verbosity: number): PassContext {
+  let shown = '';
+  return {
+    signal: io.signal,
+    verbosity,
+    progress: {
+      update(step, done) {
+        const percent = done === undefined ? '' : ` ${Math.round(done * 100)}%`;
+        if (io.stderrIsTerminal) io.stderr(`\r\x1b[K${step}${percent}`);
+        // In a log a step is one line.
+        else if (step !== shown) io.stderr(`${step}\n`);
+        shown = step;
+      },
+      finish() {
+        if (shown !== '' && io.stderrIsTerminal) io.stderr('\r\x1b[K');
+        shown = '';
+      },
+    },
+    report: (diagnostic: Diagnostic) => io.stderr(`${renderDiagnostic(diagnostic)}\n`),
+    log(level, line) {
+      if (verbosity >= level && line !== '') io.stderr(line.endsWith('\n') ? line : `${line}\n`);
+    },
+  };
+}
