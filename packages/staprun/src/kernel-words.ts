@@ -1,0 +1,56 @@
+// The kernel's own words about what it refused: the new lines of /dev/kmsg that concern a module.
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+
+/** One line of the kernel's log. */
+interface LogLine {
+  /** Microseconds since boot. */
+  readonly time: number;
+  readonly text: string;
+}
+
+/** Microseconds since boot on the clock that the kernel's log goes by, near enough. */
+export function kernelTime(): number {
+  return Number(process.hrtime.bigint() / 1000n);
+}
+
+/**
+ * Returns the lines of the kernel's log that are newer than a moment and speak of a module, or of why modules are
+ * refused. Empty where the log can't be read.
+ *
+ * @param name the module's name
+ * @param since what kernelTime() returned before the module was loaded
+ */
+export async function kernelWords(name: string, since: number): Promise<string[]> {
+  // printk's clock may lag behind the monotonic one by a little.
+  const earliest = since - 100_000;
+  const lines = await readLog().catch(() => []);
+  return lines
+    .filter((line) => line.time >= earliest)
+    .map((line) => line.text)
+    .filter((text) => text.includes(name) || /lockdown|lock down|Loading of .*module|PKCS|x509|vermagic/i.test(text));
+}
+
+async function readLog(): Promise<LogLine[]> {
+  const log = await open('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const lines: LogLine[] = [];
+    // The kernel hands out one record a read, of at most 8 KiB (Documentation/ABI/testing/dev-kmsg).
+    const buffer = Buffer.allocUnsafe(8192);
+    for (;;) {
+      let length: number;
+      try {
+        length = (await log.read(buffer, 0, buffer.length, null)).bytesRead;
+      } catch (error) {
+        // EPIPE: the record was overwritten while we read; the next read goes on behind it.
+        if ((error as NodeJS.ErrnoException).code === 'EPIPE') continue;
+        return lines;
+      }
+      if (length === 0) return lines;
+      const match = /^\d+,\d+,(\d+),[^;]*;([^\n]*)/.exec(buffer.toString('utf8', 0, length));
+      if (match) lines.push({ time: Number(match[1]), text: match[2]! });
+    }
+  } finally {
+    await log.close();
+  }
+}

@@ -1,0 +1,257 @@
+// Puts records into their one true order. A batch holds one CPU's records after the other's, each CPU's in the order of
+// their stamps, and ends with a watermark: everything stamped below it has been delivered. So the records below the
+// watermark are merged and handed on, and the few above it are held back for the next batch.
+//
+// The work per record is a few typed-array stores; a batch that is in order already (one CPU was busy, or the script
+// prints from one place at a time) is handed on without a merge.
+import { type Diagnostic, DiagnosticError } from '@stapkit/pass';
+import type { RecordBytes } from './format-site.js';
+import { RECORD, RECORD_HEADER } from './protocol.js';
+
+const TWO_32 = 4294967296;
+const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
+const STAMP_LOW = LITTLE_ENDIAN ? 4 : 5;
+const STAMP_HIGH = LITTLE_ENDIAN ? 5 : 4;
+
+/**
+ * Gets the records in order.
+ *
+ * @param records the memory that the record lies in, good only during the call
+ * @param offset where its header begins, a multiple of 8
+ */
+export type RecordVisitor = (records: RecordBytes, offset: number) => void;
+
+/** Views memory as bytes and words. Its address must be a multiple of 8; Buffer.allocUnsafeSlow gives such memory. */
+export function recordBytes(size: number): RecordBytes {
+  const bytes = Buffer.allocUnsafeSlow((size + 7) & ~7);
+  return { bytes, words: new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2) };
+}
+
+/** The kind of a record. */
+export function recordKind(records: RecordBytes, offset: number): number {
+  const word = records.words[(offset >> 2) + 1]!;
+  return LITTLE_ENDIAN ? word & 0xffff : word >>> 16;
+}
+
+/** The CPU that wrote a record. */
+export function recordCpu(records: RecordBytes, offset: number): number {
+  const word = records.words[(offset >> 2) + 1]!;
+  return LITTLE_ENDIAN ? word >>> 16 : word & 0xffff;
+}
+
+/** The site of a record: a print site, a probe, or NO_SITE. */
+export function recordSite(records: RecordBytes, offset: number): number {
+  return records.words[(offset >> 2) + 2]! >>> 0;
+}
+
+/** Bytes of a record with its header. */
+export function recordLength(records: RecordBytes, offset: number): number {
+  return records.words[offset >> 2]! >>> 0;
+}
+
+/** The stamp of a record in nanoseconds since boot, exact. */
+export function recordStamp(records: RecordBytes, offset: number): bigint {
+  const { words } = records;
+  return (BigInt(words[(offset >> 2) + STAMP_HIGH]! >>> 0) << 32n) | BigInt(words[(offset >> 2) + STAMP_LOW]! >>> 0);
+}
+
+/** Merges the records of successive batches. */
+export class RecordOrder {
+  #held = recordBytes(64 * 1024);
+  #spare = recordBytes(64 * 1024);
+  #heldLength = 0;
+
+  // One entry a record. An offset below #heldLength is one in #held; others are in the batch, moved up by #heldLength.
+  #keys = new Float64Array(8192);
+  #cpus = new Uint16Array(8192);
+  #offsets = new Int32Array(8192);
+  #runs: Int32Array<ArrayBuffer> = new Int32Array(64);
+  #order = new Int32Array(8192);
+  #orderSpare = new Int32Array(8192);
+  #baseHigh: number | undefined;
+
+  /** Bytes that wait for a later watermark. */
+  get heldLength(): number {
+    return this.#heldLength;
+  }
+
+  /**
+   * Takes one batch and hands on what is in order.
+   *
+   * @param batch the memory of the batch; it may be used again when this returns
+   * @param length its length in bytes
+   * @param visit gets every record but padding and watermarks, in order
+   * @param urgent gets EXIT records at once: the answer to them must not wait for the order
+   * @throws DiagnosticError where the batch is not a run of whole records
+   */
+  accept(batch: RecordBytes, length: number, visit: RecordVisitor, urgent?: RecordVisitor): void {
+    const shift = this.#heldLength;
+    let count = this.#scan(this.#held, 0, shift, 0, 0, undefined).count;
+    const scanned = this.#scan(batch, 0, length, shift, count, urgent);
+    count = scanned.count;
+    this.#emit(batch, count, scanned.watermark, visit);
+  }
+
+  /** Hands on everything that is held: the run is over, and nothing older can come. */
+  finish(visit: RecordVisitor): void {
+    const count = this.#scan(this.#held, 0, this.#heldLength, 0, 0, undefined).count;
+    this.#emit(this.#held, count, Number.POSITIVE_INFINITY, visit);
+  }
+
+  #scan(
+    records: RecordBytes,
+    start: number,
+    end: number,
+    shift: number,
+    firstCount: number,
+    urgent: RecordVisitor | undefined,
+  ): { count: number; watermark: number } {
+    const { words } = records;
+    let count = firstCount;
+    let watermark = Number.NEGATIVE_INFINITY;
+    let offset = start;
+    while (offset < end) {
+      const word = offset >> 2;
+      const length = end - offset < RECORD_HEADER ? 0 : words[word]! >>> 0;
+      if (length < RECORD_HEADER || (length & 7) !== 0 || offset + length > end) {
+        throw new DiagnosticError(damagedBatch(offset, length, end));
+      }
+      const header = words[word + 1]!;
+      const kind = LITTLE_ENDIAN ? header & 0xffff : header >>> 16;
+      if (kind !== RECORD.PAD) {
+        const high = words[word + STAMP_HIGH]! >>> 0;
+        // Relative to the first stamp's upper half, a stamp is exact in a double for the next 104 days.
+        this.#baseHigh ??= high;
+        const key = (high - this.#baseHigh) * TWO_32 + (words[word + STAMP_LOW]! >>> 0);
+        if (kind === RECORD.WATERMARK) {
+          if (key > watermark) watermark = key;
+        } else {
+          if (kind === RECORD.EXIT && urgent) urgent(records, offset);
+          if (count === this.#keys.length) this.#grow();
+          this.#keys[count] = key;
+          this.#cpus[count] = LITTLE_ENDIAN ? header >>> 16 : header & 0xffff;
+          this.#offsets[count] = offset + shift;
+          count++;
+        }
+      }
+      offset += length;
+    }
+    return { count, watermark };
+  }
+
+  #emit(batch: RecordBytes, count: number, watermark: number, visit: RecordVisitor): void {
+    const order = this.#sort(count);
+    const held = this.#held;
+    const shift = this.#heldLength;
+    const offsets = this.#offsets;
+    let keptLength = 0;
+    for (let index = 0; index < count; index++) {
+      const entry = order ? order[index]! : index;
+      const offset = offsets[entry]!;
+      const isHeld = offset < shift;
+      const records = isHeld ? held : batch;
+      const at = isHeld ? offset : offset - shift;
+      if (this.#keys[entry]! < watermark) visit(records, at);
+      else keptLength = this.#keep(records, at, keptLength);
+    }
+    this.#held = this.#spare;
+    this.#spare = held;
+    this.#heldLength = keptLength;
+  }
+
+  /** Copies a record to the memory that holds what waits, in the order in which it will be wanted. */
+  #keep(records: RecordBytes, offset: number, at: number): number {
+    const length = recordLength(records, offset);
+    if (at + length > this.#spare.bytes.length) {
+      const grown = recordBytes(Math.max(this.#spare.bytes.length * 2, at + length));
+      this.#spare.bytes.copy(grown.bytes, 0, 0, at);
+      this.#spare = grown;
+    }
+    records.bytes.copy(this.#spare.bytes, at, offset, offset + length);
+    return at + length;
+  }
+
+  /** Returns the entries in order, or undefined where they are in order as they are. A natural merge sort, stable. */
+  #sort(count: number): Int32Array | undefined {
+    const keys = this.#keys;
+    const cpus = this.#cpus;
+    let runs = 1;
+    for (let index = 1; index < count; index++) {
+      const before = keys[index - 1]!;
+      const key = keys[index]!;
+      if (key < before || (key === before && cpus[index]! < cpus[index - 1]!)) {
+        if (runs + 1 >= this.#runs.length) this.#runs = grownInt32(this.#runs);
+        this.#runs[runs++] = index;
+      }
+    }
+    if (runs === 1) return undefined;
+    if (this.#order.length < count) {
+      this.#order = new Int32Array(this.#keys.length);
+      this.#orderSpare = new Int32Array(this.#keys.length);
+    }
+    this.#runs[0] = 0;
+    this.#runs[runs] = count;
+    for (let index = 0; index < count; index++) this.#order[index] = index;
+    while (runs > 1) {
+      let merged = 0;
+      for (let run = 0; run < runs; run += 2) {
+        const start = this.#runs[run]!;
+        const middle = this.#runs[Math.min(run + 1, runs)]!;
+        const end = this.#runs[Math.min(run + 2, runs)]!;
+        this.#merge(start, middle, end);
+        this.#runs[merged++] = start;
+      }
+      this.#runs[merged] = count;
+      runs = merged;
+      const order = this.#order;
+      this.#order = this.#orderSpare;
+      this.#orderSpare = order;
+    }
+    return this.#order;
+  }
+
+  #merge(start: number, middle: number, end: number): void {
+    const from = this.#order;
+    const to = this.#orderSpare;
+    const keys = this.#keys;
+    const cpus = this.#cpus;
+    let left = start;
+    let right = middle;
+    for (let at = start; at < end; at++) {
+      let takeLeft = right >= end;
+      if (!takeLeft && left < middle) {
+        const a = from[left]!;
+        const b = from[right]!;
+        takeLeft = keys[a]! < keys[b]! || (keys[a]! === keys[b]! && cpus[a]! <= cpus[b]!);
+      }
+      to[at] = takeLeft ? from[left++]! : from[right++]!;
+    }
+  }
+
+  #grow(): void {
+    const size = this.#keys.length * 2;
+    const keys = new Float64Array(size);
+    const cpus = new Uint16Array(size);
+    keys.set(this.#keys);
+    cpus.set(this.#cpus);
+    this.#keys = keys;
+    this.#cpus = cpus;
+    this.#offsets = grownInt32(this.#offsets);
+  }
+}
+
+function grownInt32(array: Int32Array): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(array.length * 2);
+  grown.set(array);
+  return grown;
+}
+
+function damagedBatch(offset: number, length: number, end: number): Diagnostic {
+  return {
+    code: 'staprun/damaged-record',
+    severity: 'error',
+    class: 'run',
+    message: `the module sent a damaged record: length ${length} at byte ${offset} of a batch of ${end}`,
+    hints: ['the module and staprun may be of different versions: build the module again'],
+  };
+}

@@ -1,0 +1,283 @@
+// Whole runs over a module in memory.
+import { type Diagnostic, DiagnosticError, quietContext } from '@stapkit/pass';
+import { expect, test } from 'vitest';
+import { RECORD } from '../src/protocol.js';
+import { runModule } from '../src/run-module.js';
+import type { RunOptions } from '../src/run-options.js';
+import type { Session } from '../src/session.js';
+import { end, loss, message, moduleDouble, print, record, type Script, site, watermark } from './module-double.js';
+
+interface Ran {
+  session: Session;
+  diagnostics: readonly Diagnostic[];
+  output: string;
+  errors: string[];
+  /** Output and error lines in the order in which they came. */
+  both: string[];
+  asked: string[];
+}
+
+async function run(
+  script: Script,
+  options: Partial<RunOptions> = {},
+  signal?: AbortSignal,
+  verbosity = 0,
+): Promise<Ran> {
+  const port = moduleDouble(script);
+  const both: string[] = [];
+  const errors: string[] = [];
+  let output = '';
+  const { value, diagnostics } = await runModule(
+    { path: '/x/test.ko', name: 'test' },
+    {
+      port,
+      output(chunk) {
+        const text = Buffer.from(chunk).toString('latin1');
+        output += text;
+        both.push(text);
+      },
+      errors(line) {
+        errors.push(line);
+        both.push(line);
+      },
+      ...options,
+    },
+    { ...quietContext(signal), verbosity },
+  );
+  return { session: value, diagnostics, output, errors, both, asked: port.asked };
+}
+
+const HELLO = [site(0, 'read performed\n'), site(1, '%s(%d)\n', ['execname()', 'pid()'])];
+const EXIT = record({ kind: RECORD.EXIT, stamp: 30 });
+
+test('a script prints, asks to end, and is gone', async () => {
+  const ran = await run({ sites: HELLO, batches: [[print(0, 10), print(1, 20, ['cat', 42]), EXIT, watermark(25)]] });
+  expect(ran.output).toBe('read performed\ncat(42)\n');
+  expect(ran.asked).toEqual(['load test', 'open', 'start', 'exit', 'close', 'unload']);
+  expect(ran.session).toEqual({ kind: 'session', module: 'test', exitStatus: 0, losses: [], errors: 0, warnings: 0 });
+  expect(ran.errors).toEqual([]);
+});
+
+test('an abort ends the run and the end probes’ output still comes', async () => {
+  const controller = new AbortController();
+  const ran = await run(
+    {
+      sites: HELLO,
+      batches: [[print(0, 10), watermark(11)]],
+      atExit: [[print(1, 20, ['end', 1])], [end(30)]],
+      onStart: () => controller.abort(),
+    },
+    {},
+    controller.signal,
+  );
+  expect(ran.output).toBe('read performed\nend(1)\n');
+  expect(ran.session.exitStatus).toBe(0);
+});
+
+test('target pid, globals and buffer size reach the module', async () => {
+  const ran = await run(
+    { endsByItself: true, batches: [[end(1)]] },
+    { targetPid: 77, moduleParameters: ['a=b,c', 'n=1'], bufferBytes: 4096 },
+  );
+  expect(ran.asked.slice(0, 3)).toEqual(['load test set=a=b\\,c,n=1,STAPKIT_BUFFER=4096', 'open', 'start 77']);
+});
+
+test('errors and warnings stand between the output where they happened', async () => {
+  const ran = await run({
+    sites: HELLO,
+    batches: [
+      [
+        print(0, 10),
+        message(RECORD.WARNING, 11, 'careful\n', 1),
+        print(0, 12),
+        message(RECORD.ERROR, 13, "division by 0 near operator '/' at test.stp:2:3", 1),
+        EXIT,
+        watermark(40),
+      ],
+    ],
+    atExit: [[end(50, 1)]],
+  });
+  expect(ran.both).toEqual([
+    'read performed\n',
+    'WARNING: careful',
+    'read performed\n',
+    "ERROR: division by 0 near operator '/' at test.stp:2:3",
+    'WARNING: Number of errors: 1, skipped probes: 0',
+  ]);
+  expect(ran.session).toMatchObject({ exitStatus: 1, errors: 1, warnings: 1 });
+});
+
+test('a warning is shown once, every time with -v, and never with -w', async () => {
+  const script: Script = {
+    batches: [[1, 2, 3].map((stamp) => message(RECORD.WARNING, stamp, 'again')).concat(EXIT, watermark(50))],
+  };
+  expect((await run(script)).errors).toEqual(['WARNING: again']);
+  expect((await run(script, {}, undefined, 1)).errors).toHaveLength(3);
+  const silent = await run(script, { suppressWarnings: true });
+  expect(silent.errors).toEqual([]);
+  expect(silent.session.warnings).toBe(3);
+});
+
+test('losses are told as SystemTap words them, by owner with -v, and fail a strict run', async () => {
+  const script: Script = {
+    sites: HELLO,
+    batches: [[EXIT, watermark(40)]],
+    atExit: [[loss(50, 1, 0, 3), loss(50, 1, 1, 2), loss(50, 0x80000001, 2, 7), end(50)]],
+  };
+  expect((await run(script)).errors).toEqual([
+    'WARNING: Number of errors: 0, skipped probes: 5',
+    'WARNING: There were 7 transport failures.',
+  ]);
+  const verbose = await run(script, { strict: true }, undefined, 1);
+  expect(verbose.errors).toContain('WARNING: Lost because the buffer was full, from the print at test.stp:2:1: 7');
+  expect(verbose.session.exitStatus).toBe(1);
+  expect(verbose.session.losses).toContainEqual({
+    owner: 'kernel.function("vfs_read@fs/read_write.c:449") at test.stp:2:7',
+    cause: 'nesting',
+    count: 3,
+  });
+});
+
+test('while the output is not taken, nothing more is read than one batch ahead', async () => {
+  const batches = Array.from({ length: 10 }, (_, index) => [print(0, index + 1), watermark(index + 2)]);
+  batches.push([EXIT, watermark(50)]);
+  let taken = 0;
+  let most = 0;
+  let open = 0;
+  const ran = await run(
+    { sites: HELLO, batches },
+    {
+      async output() {
+        open++;
+        most = Math.max(most, open);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+        open--;
+        taken++;
+      },
+    },
+  );
+  expect(taken).toBe(10);
+  expect(most).toBe(1);
+  expect(ran.session.exitStatus).toBe(0);
+});
+
+test('a second abort does not wait for output that nobody takes', async () => {
+  const force = new AbortController();
+  const ran = await run(
+    { sites: HELLO, batches: [[print(0, 10), watermark(11)]] },
+    {
+      force: force.signal,
+      output: () => {
+        setTimeout(() => force.abort(), 5);
+        return new Promise(() => {});
+      },
+    },
+  );
+  expect(ran.asked.slice(-3)).toEqual(['exit', 'close', 'unload']);
+});
+
+test('a module that the kernel refuses gives its diagnostic and exit status 1', async () => {
+  const fault: Diagnostic = { code: 'staprun/module-refused', severity: 'error', class: 'run', message: 'no' };
+  const ran = await run({ loadFault: new DiagnosticError(fault) });
+  expect(ran.diagnostics).toEqual([fault]);
+  expect(ran.session.exitStatus).toBe(1);
+  expect(ran.asked).toEqual(['load test']);
+});
+
+test('probes that cannot be armed end the run with the reason', async () => {
+  const ran = await run({
+    startFault: Object.assign(new Error('EINVAL: invalid argument, write'), { code: 'EINVAL' }),
+  });
+  expect(ran.diagnostics.map((diagnostic) => diagnostic.message)).toEqual([
+    'couldn\'t start the module "test": invalid argument',
+  ]);
+  expect(ran.asked).toEqual(['load test', 'open', 'start', 'exit', 'close', 'unload']);
+});
+
+test('a module of another version is refused', async () => {
+  const ran = await run({ description: '{"protocol":99,"sites":[]}' });
+  expect(ran.diagnostics[0]).toMatchObject({ code: 'staprun/protocol' });
+  expect((await run({ description: '{' })).diagnostics[0]).toMatchObject({ code: 'staprun/bad-description' });
+  expect(ran.asked.at(-1)).toBe('unload');
+});
+
+test('a fault of the output ends the run and leaves no module', async () => {
+  const fault = new Error('disk full');
+  const port = moduleDouble({ sites: HELLO, batches: [[print(0, 10), watermark(11)]] });
+  const going = runModule(
+    { path: '/x/test.ko', name: 'test' },
+    { port, output: () => Promise.reject(fault), errors: () => {} },
+    quietContext(),
+  );
+  await expect(going).rejects.toBe(fault);
+  expect(port.asked).toEqual(['load test', 'open', 'start', 'exit', 'close', 'unload']);
+});
+
+test('detaching leaves the module running', async () => {
+  const detach = new AbortController();
+  const ran = await run(
+    { sites: HELLO, onStart: () => setTimeout(() => detach.abort(), 1) },
+    { detach: detach.signal },
+  );
+  expect(ran.asked).toEqual(['load test', 'open', 'start', 'detach', 'close']);
+  expect(ran.session).toMatchObject({ exitStatus: 0, detached: true });
+});
+
+test('launching starts the probes and goes', async () => {
+  const ran = await run({ sites: HELLO }, { mode: 'launch' });
+  expect(ran.asked).toEqual(['load test', 'open', 'start', 'detach', 'close']);
+});
+
+test('attaching neither loads nor starts', async () => {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), 1);
+  const ran = await run({ sites: HELLO }, { mode: 'attach' }, controller.signal);
+  expect(ran.asked).toEqual(['open', 'exit', 'close', 'unload']);
+});
+
+test('the command begins once the probes are armed, its pid is the target, its end is the run’s', async () => {
+  const ran = await run({ sites: HELLO }, { command: 'exit 3', commandStdio: 'ignore' });
+  expect(ran.asked[2]).toMatch(/^start \d+$/);
+  expect(ran.session).toMatchObject({ exitStatus: 0, command: { exitStatus: 3 } });
+});
+
+test('a command still running when the script ends is ended', async () => {
+  const ran = await run({ batches: [[EXIT, watermark(50)]] }, { command: 'sleep 100', commandStdio: 'ignore' });
+  expect(ran.session.command).toEqual({ signal: 'SIGTERM' });
+});
+
+test('the time limit ends the run', async () => {
+  const ran = await run({}, { timeLimit: 5 });
+  expect(ran.asked).toContain('exit');
+});
+
+test('typed events carry rows, messages, losses and the end', async () => {
+  const events: unknown[] = [];
+  await run(
+    {
+      sites: HELLO,
+      batches: [[print(1, 20, ['cat', 1n << 60n], 1), message(RECORD.ERROR, 21, 'oops', 1), EXIT, watermark(40)]],
+      atExit: [[loss(50, 1, 0, 3), end(50, 1)]],
+    },
+    { events: (event) => void events.push(event) },
+  );
+  expect(events).toEqual([
+    { event: 'start', module: 'test', script: 'test.stp', release: '6.1.0-56-amd64', probes: 2 },
+    {
+      event: 'print',
+      time: '20',
+      cpu: 1,
+      place: 'test.stp:2:1',
+      text: 'cat(1152921504606846976)\n',
+      row: { execname: 'cat', pid: '1152921504606846976' },
+    },
+    { event: 'error', time: '21', text: 'oops', probe: 'kernel.function("vfs_read@fs/read_write.c:449")' },
+    {
+      event: 'loss',
+      owner: 'kernel.function("vfs_read@fs/read_write.c:449") at test.stp:2:7',
+      cause: 'nesting',
+      count: 3,
+    },
+    { event: 'end', module: 'test', exitStatus: 1, errors: 1, warnings: 0, lost: 3 },
+  ]);
+});
