@@ -1,0 +1,192 @@
+// Kernel modules: where their files are, and the names in their split BTF.
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { type Btf, BtfKind, parseBtf } from '../btf/btf.js';
+import { compressionFormat, unpackSync } from '../decompress/decompress.js';
+import { type ElfFile, isElf, openElf } from '../elf/elf-file.js';
+import { openFileSource } from '../io/byte-source.js';
+import { globSource, toKey } from './facts-file.js';
+
+/** What one module's BTF says. Ids are of its `btf`. */
+export interface ModuleFacts {
+  readonly name: string;
+  readonly btf: Btf;
+  /** The module's own functions that match a pattern, in order. */
+  functions(pattern: string): readonly { readonly name: string; readonly id: number }[];
+  /** The module's own types of a name, the preferred one first. */
+  types(name: string): readonly number[];
+  /** The enumeration that has an enumerator of a name. */
+  enumerators(name: string): number | undefined;
+  /** The module's own tracepoints that match a pattern, in order. */
+  tracepoints(pattern: string): readonly { readonly name: string; readonly id: number }[];
+}
+
+const MODULE_FILE = /\.ko(?:\.(?:gz|xz|zst))?$/;
+
+/** The module's name that a file has: `snd-hda-intel.ko.xz` holds snd_hda_intel. */
+export function moduleNameOf(path: string): string {
+  return basename(path).replace(MODULE_FILE, '').replaceAll('-', '_');
+}
+
+/**
+ * Lists the files of a kernel's modules, from modules.dep or modules.order where there is one, else by looking.
+ *
+ * @param folder as /lib/modules/RELEASE
+ * @returns module name → path; empty where the folder is not there
+ */
+export function listModuleFiles(folder: string): Map<string, string> {
+  const files = new Map<string, string>();
+  const add = (path: string) => {
+    const name = moduleNameOf(path);
+    if (!files.has(name)) files.set(name, join(folder, path));
+  };
+  for (const list of ['modules.dep', 'modules.order']) {
+    let text: string;
+    try {
+      text = readFileSync(join(folder, list), 'utf8');
+    } catch {
+      continue;
+    }
+    for (const line of text.split('\n')) {
+      const path = (line.split(':', 1)[0] ?? '').trim();
+      if (MODULE_FILE.test(path)) add(path);
+    }
+    // modules.order names .ko files even where they have been packed since; modules.dep is what depmod found.
+    if (files.size > 0 && list === 'modules.dep') return files;
+    if (files.size > 0) break;
+  }
+  const walked = files.size === 0;
+  const packed = walked ? undefined : packedSuffix(files.values().next().value!);
+  if (!walked) {
+    if (packed) for (const [name, path] of files) files.set(name, path + packed);
+    return files;
+  }
+  const walk = (relative: string, depth: number) => {
+    if (depth > 12) return;
+    let entries: import('node:fs').Dirent[];
+    try {
+      entries = readdirSync(join(folder, relative), { withFileTypes: true });
+    } catch {
+      return;
+    }
+    for (const entry of entries) {
+      const path = relative ? `${relative}/${entry.name}` : entry.name;
+      // `build` and `source` are links to headers.
+      if (entry.isDirectory()) walk(path, depth + 1);
+      else if (MODULE_FILE.test(entry.name)) add(path);
+    }
+  };
+  walk('', 0);
+  return files;
+}
+
+function packedSuffix(path: string): string | undefined {
+  for (const suffix of ['', '.xz', '.zst', '.gz']) {
+    try {
+      openFileSource(path + suffix).close();
+      return suffix || undefined;
+    } catch {
+      // The next one may be there.
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Opens a module's file, unpacked where need be.
+ *
+ * @throws BinaryFault where it is damaged; the system's error where it can't be read
+ */
+export function openModuleFile(path: string): ElfFile {
+  const source = openFileSource(path);
+  let packed: Uint8Array;
+  try {
+    const start = source.read(0, Math.min(16, source.size));
+    const format = isElf(start) ? undefined : compressionFormat(start);
+    if (!format) return openElf(source);
+    packed = source.read(0, source.size);
+    source.close();
+    return openElf(unpackSync(packed, format, path), path);
+  } catch (error) {
+    source.close();
+    throw error;
+  }
+}
+
+/**
+ * Reads the split BTF of a module.
+ *
+ * @param path the module's file, or a raw blob as in /sys/kernel/btf
+ * @param base the kernel's BTF
+ * @returns undefined where the file has no BTF
+ */
+export function readModuleFacts(name: string, path: string, base: Btf): ModuleFacts | undefined {
+  const elf = openModuleFile(path);
+  try {
+    const section = elf.section('.BTF');
+    return section && moduleFacts(name, parseBtf(elf.sectionBytes(section), path, base));
+  } finally {
+    elf.close();
+  }
+}
+
+/** Reads a module's raw BTF blob, as /sys/kernel/btf/NAME of the running kernel. */
+export function readRawModuleFacts(name: string, path: string, base: Btf): ModuleFacts {
+  return moduleFacts(name, parseBtf(readFileSync(path), path, base));
+}
+
+/** Makes the name tables of a module's BTF. */
+export function moduleFacts(name: string, btf: Btf): ModuleFacts {
+  const functions: { name: string; id: number }[] = [];
+  const types = new Map<string, number[]>();
+  const enumerators = new Map<string, number>();
+  for (const id of btf.ids()) {
+    switch (btf.kindOf(id)) {
+      case BtfKind.FUNC:
+        functions.push({ name: btf.nameOf(id), id });
+        break;
+      case BtfKind.ENUM:
+      case BtfKind.ENUM64: {
+        const type = btf.type(id);
+        if (type?.kind === 'enum') {
+          for (const value of type.values) if (!enumerators.has(value.name)) enumerators.set(value.name, id);
+        }
+        addType(types, btf.nameOf(id), id, false);
+        break;
+      }
+      case BtfKind.STRUCT:
+      case BtfKind.UNION:
+        addType(types, btf.nameOf(id), id, true);
+        break;
+      case BtfKind.TYPEDEF:
+      case BtfKind.INT:
+      case BtfKind.FLOAT:
+      case BtfKind.FWD:
+        addType(types, btf.nameOf(id), id, false);
+        break;
+    }
+  }
+  functions.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.id - b.id));
+  const match = (prefix: string) => (pattern: string) => {
+    const expression = new RegExp(`^${prefix}${globSource(toKey(pattern))}$`);
+    return functions
+      .filter((f, index) => expression.test(toKey(f.name)) && functions[index - 1]?.name !== f.name)
+      .map((f) => ({ name: f.name.slice(prefix.length), id: f.id }));
+  };
+  return {
+    name,
+    btf,
+    functions: match(''),
+    tracepoints: match('__traceiter_'),
+    types: (wanted) => types.get(wanted) ?? [],
+    enumerators: (wanted) => enumerators.get(wanted),
+  };
+}
+
+function addType(types: Map<string, number[]>, name: string, id: number, first: boolean): void {
+  if (name === '') return;
+  const list = types.get(name);
+  if (!list) types.set(name, [id]);
+  else if (first) list.unshift(id);
+  else list.push(id);
+}

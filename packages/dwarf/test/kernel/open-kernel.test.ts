@@ -1,0 +1,295 @@
+// Opening a kernel: from a packed image made by hand, from the cache, from a damaged cache, and what the answers say.
+import { execFileSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type KernelSymbols, openKernel } from '../../src/index.js';
+import { BtfWriter, buildIdNote, writeBzImage, writeElf } from '../helpers/bytes.js';
+
+const RELEASE = '6.1.0-test';
+const BUILD_ID = '00112233445566778899aabbccddeeff00112233';
+let folder: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'stapkit-dwarf-'));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function kernelBtf() {
+  const w = new BtfWriter();
+  const int = w.int('int', 4, 1);
+  const char = w.int('char', 1);
+  const size = w.simple(8, 'size_t', w.int('unsigned long', 8));
+  const file = w.struct('file', 16, [
+    ['f_count', int, 0],
+    ['f_name', w.pointer(char), 64],
+  ]);
+  const filePointer = w.pointer(file);
+  const read = w.prototype(size, [
+    ['file', filePointer],
+    ['count', size],
+  ]);
+  w.func('vfs_write', read);
+  w.func('vfs_read', read);
+  w.func('vfs_open', w.prototype(0, [['file', filePointer]]));
+  w.func(
+    'printk',
+    w.prototype(int, [
+      ['fmt', w.pointer(char)],
+      ['', 0],
+    ]),
+  );
+  w.enum('pid_type', [
+    ['PIDTYPE_PID', 0],
+    ['PIDTYPE_MAX', 4],
+  ]);
+  w.enum('sign', [['MINUS', -1]], true);
+  const data = w.pointer(0);
+  w.func(
+    '__traceiter_sched_switch',
+    w.prototype(int, [
+      ['__data', data],
+      ['preempt', int],
+      ['prev', filePointer],
+    ]),
+  );
+  w.simple(8, 'btf_trace_sched_switch', data);
+  w.simple(
+    8,
+    'btf_trace_old_one',
+    w.pointer(
+      w.prototype(0, [
+        ['', data],
+        ['', int],
+      ]),
+    ),
+  );
+  // A real blob is larger than this; the search in images passes over tiny ones.
+  for (let index = 0; index < 200; index++) w.func(`filler_${String(index).padStart(3, '0')}`, read);
+  return w;
+}
+
+function vmlinux(btf: Uint8Array) {
+  return writeElf([
+    { name: '.text', bytes: Buffer.alloc(5000, 0x90) },
+    { name: '.notes', type: 7, alignment: 4, bytes: buildIdNote(BUILD_ID) },
+    { name: '.BTF', bytes: btf },
+    { name: '.data', bytes: Buffer.alloc(100_000) },
+  ]);
+}
+
+async function open(image: string, cache: string, more = {}): Promise<KernelSymbols> {
+  const { value, diagnostics } = await openKernel({ release: RELEASE, image, cacheFolder: cache, ...more });
+  expect(diagnostics).toEqual([]);
+  return value;
+}
+
+function write(name: string, bytes: Uint8Array): string {
+  const path = join(folder, name);
+  writeFileSync(path, bytes);
+  return path;
+}
+
+describe('a packed kernel image', () => {
+  test('gives its functions with parameters and types', async () => {
+    const image = write('vmlinuz', writeBzImage(gzipSync(vmlinux(kernelBtf().finish()))));
+    const kernel = await open(image, join(folder, 'c1'));
+    expect(kernel.kernel).toMatchObject({ release: RELEASE, architecture: 'x86_64' });
+    const [read] = kernel.functions('vfs_read');
+    expect(read).toMatchObject({ name: 'vfs_read', parameters: [{ name: 'file' }, { name: 'count' }] });
+    expect(kernel.typeText(read!.parameters[0]!.type)).toBe('struct file *');
+    expect(kernel.typeFacts(read!.parameters[0]!.type)).toMatchObject({ kind: 'pointer', size: 8 });
+    expect(kernel.functions('vfs_open')[0]).toHaveProperty('result', undefined);
+    kernel.close();
+  });
+
+  test.each(['xz', 'zstd', 'lz4', 'bzip2'])('is unpacked from %s', async (tool) => {
+    const flags = { xz: ['--check=crc32'], zstd: ['-q'], lz4: ['-lq'], bzip2: [] }[tool]!;
+    const payload = execFileSync(tool, [...flags, '-c'], { input: vmlinux(kernelBtf().finish()) });
+    // The kernel's build appends the unpacked size.
+    const image = write(`vmlinuz-${tool}`, writeBzImage(Buffer.concat([payload, Buffer.from([1, 2, 3, 0])])));
+    const kernel = await open(image, join(folder, `c-${tool}`));
+    expect(kernel.functions('vfs_*').map((f) => f.name)).toEqual(['vfs_open', 'vfs_read', 'vfs_write']);
+    kernel.close();
+  });
+
+  test('may be a plain vmlinux, or BTF alone', async () => {
+    const elf = await open(write('vmlinux', vmlinux(kernelBtf().finish())), join(folder, 'c2'));
+    expect(elf.kernel.buildId).toBe(BUILD_ID);
+    const raw = await open(write('btf', kernelBtf().finish()), join(folder, 'c3'));
+    expect(raw.kernel.buildId).toMatch(/^btf-/);
+    expect(raw.functions('printk')).toHaveLength(1);
+  });
+
+  test('that is none gives an error and a source that knows nothing', async () => {
+    const image = write('junk', Buffer.alloc(5000, 7));
+    const { value, diagnostics } = await openKernel({ release: RELEASE, image, cacheFolder: join(folder, 'c4') });
+    expect(diagnostics).toMatchObject([{ code: 'dwarf/kernel-unusable', severity: 'error' }]);
+    expect(value.functions('*')).toEqual([]);
+    expect(value.type('file')).toBeUndefined();
+  });
+
+  test('that is not found tells where it was looked for', async () => {
+    const { diagnostics } = await openKernel({ release: '9.9.9-none', cacheFolder: join(folder, 'c5') });
+    expect(diagnostics).toMatchObject([{ code: 'dwarf/no-kernel' }]);
+    expect(diagnostics[0]!.detail!.join()).toContain('/boot/vmlinuz-9.9.9-none');
+  });
+});
+
+describe('the answers', () => {
+  let kernel: KernelSymbols;
+  beforeAll(async () => {
+    kernel = await open(write('vmlinux-answers', vmlinux(kernelBtf().finish())), join(folder, 'c6'));
+  });
+
+  test('name tracepoints with their arguments, from either form', () => {
+    expect(kernel.tracepoints('sched_*')).toMatchObject([
+      { name: 'sched_switch', arguments: [{ name: 'preempt' }, { name: 'prev' }] },
+    ]);
+    expect(kernel.tracepoints('old_one')).toMatchObject([{ arguments: [{ name: 'arg1' }] }]);
+    expect(kernel.nearestTracepoints('sched_swich')).toEqual(['sched_switch']);
+  });
+
+  test('find types with and without their keyword', () => {
+    expect(kernel.type('file')).toBe(kernel.type('struct file'));
+    expect(kernel.type('union file')).toBeUndefined();
+    expect(kernel.typeFacts(kernel.type('file')!)).toMatchObject({
+      kind: 'struct',
+      size: 16,
+      members: [
+        { name: 'f_count', bitOffset: 0 },
+        { name: 'f_name', bitOffset: 64 },
+      ],
+    });
+    expect(kernel.typeFacts(kernel.type('char')!)).toMatchObject({ char: true, signed: true });
+  });
+
+  test('give enumerators in decimal', () => {
+    expect(kernel.enumerator('PIDTYPE_MAX')).toBe('4');
+    expect(kernel.enumerator('MINUS')).toBe('-1');
+    expect(kernel.enumerator('NO_SUCH')).toBeUndefined();
+  });
+
+  test('print prototypes and members as C', () => {
+    expect(kernel.functionPrototype('printk')).toEqual({
+      parameters: ['char *', '...'],
+      parameterNames: ['fmt'],
+      result: 'int',
+    });
+    expect(kernel.structMembers('struct file')).toEqual([
+      { name: 'f_count', type: 'int', bitOffset: 0 },
+      { name: 'f_name', type: 'char *', bitOffset: 64 },
+    ]);
+    expect(kernel.functionPrototype('missing')).toBeUndefined();
+  });
+
+  test('match patterns and help with spelling', () => {
+    expect(kernel.functions('filler_1??')).toHaveLength(100);
+    expect(kernel.functions('*_read').map((f) => f.name)).toEqual(['vfs_read']);
+    expect(kernel.functions('vfs_[or]*').map((f) => f.name)).toEqual(['vfs_open', 'vfs_read']);
+    expect(kernel.nearestFunctions('vfs_raed')).toEqual(['vfs_read']);
+  });
+});
+
+test('a module’s functions and types come from its split BTF', async () => {
+  const base = kernelBtf();
+  const split = new BtfWriter(true, base);
+  const inode = split.struct('ext9_inode', 8, [['vfs', 4, 0]]);
+  split.func('ext9_open', split.prototype(0, [['inode', split.pointer(inode)]]));
+  const modules = join(folder, 'modules');
+  mkdirSync(join(modules, 'kernel/fs'), { recursive: true });
+  const module = writeElf([{ name: '.BTF', bytes: split.finish() }], { type: 1 });
+  writeFileSync(join(modules, 'kernel/fs/ext-9.ko.xz'), execFileSync('xz', ['-c'], { input: module }));
+  const image = write('vmlinux-modules', vmlinux(base.finish()));
+  const kernel = await open(image, join(folder, 'c7'), { modulesFolder: modules });
+  expect(kernel.modules()).toEqual(['ext_9']);
+  const [facts] = kernel.functions('ext9_*', 'ext-9');
+  expect(facts).toMatchObject({ name: 'ext9_open', module: 'ext_9' });
+  const pointer = kernel.typeFacts(facts!.parameters[0]!.type);
+  expect(pointer.kind === 'pointer' && kernel.typeFacts(pointer.target)).toMatchObject({ name: 'ext9_inode' });
+  expect(kernel.type('ext9_inode')).toBeUndefined();
+  expect(kernel.type('ext9_inode', 'ext_9')).toBeDefined();
+  expect(kernel.functions('*', 'no_such')).toEqual([]);
+});
+
+describe('the cache', () => {
+  const factsOf = (cache: string) => join(cache, 'symbols', BUILD_ID, 'btf.facts');
+
+  test('serves the second opening, and leaves no temporary file', async () => {
+    const cache = join(folder, 'c8');
+    const image = write('vmlinux-cached', vmlinux(kernelBtf().finish()));
+    (await open(image, cache)).close();
+    const { mtimeMs, ino } = statSync(factsOf(cache));
+    (await open(image, cache)).close();
+    expect(statSync(factsOf(cache))).toMatchObject({ mtimeMs, ino });
+    expect(readdirSync(join(cache, 'symbols', BUILD_ID)).sort()).toEqual(['btf.facts', 'btf.facts.stamp']);
+  });
+
+  test.each([
+    ['cut off', (path: string) => truncateSync(path, 5000)],
+    ['emptied', (path: string) => truncateSync(path, 0)],
+    [
+      'changed in the middle',
+      (path: string) => {
+        const bytes = readFileSync(path);
+        bytes[bytes.length >> 1]! ^= 0x40;
+        writeFileSync(path, bytes);
+      },
+    ],
+    [
+      'of another version',
+      (path: string) => {
+        const bytes = readFileSync(path);
+        bytes[4] = 99;
+        writeFileSync(path, bytes);
+      },
+    ],
+  ])('that was %s is made anew', async (_, damage) => {
+    const cache = mkdtempSync(join(folder, 'cd-'));
+    const image = write('vmlinux-damage', vmlinux(kernelBtf().finish()));
+    (await open(image, cache)).close();
+    const good = readFileSync(factsOf(cache));
+    damage(factsOf(cache));
+    const kernel = await open(image, cache);
+    expect(kernel.functions('vfs_read')).toHaveLength(1);
+    expect(readFileSync(factsOf(cache)).equals(good)).toBe(true);
+    kernel.close();
+  });
+
+  test('may be filled by several at once', async () => {
+    const cache = join(folder, 'c9');
+    const image = write('vmlinux-many', vmlinux(kernelBtf().finish()));
+    const all = await Promise.all([1, 2, 3, 4].map(() => open(image, cache)));
+    for (const kernel of all) expect(kernel.functions('vfs_read')).toHaveLength(1);
+  });
+
+  test('follows an image that was replaced', async () => {
+    const cache = join(folder, 'c10');
+    const image = write('vmlinux-replaced', kernelBtf().finish());
+    (await open(image, cache)).close();
+    const other = kernelBtf();
+    other.func('brand_new', 5);
+    writeFileSync(image, other.finish());
+    const kernel = await open(image, cache);
+    expect(kernel.functions('brand_new')).toHaveLength(1);
+  });
+
+  test('an opening that is aborted throws the reason and leaves nothing', async () => {
+    const image = write('vmlinuz-abort', writeBzImage(gzipSync(vmlinux(kernelBtf().finish()))));
+    const cache = join(folder, 'c11');
+    const signal = AbortSignal.abort(new Error('enough'));
+    await expect(openKernel({ release: RELEASE, image, cacheFolder: cache }, { signal })).rejects.toThrow('enough');
+    expect(() => statSync(factsOf(cache))).toThrow();
+  });
+});
