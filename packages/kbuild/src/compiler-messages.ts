@@ -1,5 +1,6 @@
 // A compiler's complaints about generated C, shown against the script: the C carries `#line N "script.stp"`, so gcc
 // already names the script's line. Columns are those of the C and are dropped.
+import { basename } from 'node:path';
 import type { Diagnostic, SourceText, Span } from '@stapkit/pass';
 import { buildError } from './diagnostics.js';
 
@@ -35,7 +36,10 @@ export function parseCompilerMessages(output: string): CompilerMessage[] {
  * @param what what was compiled, for a failure without any message, e.g. `the module's C`
  */
 export function compileDiagnostics(output: string, sources: readonly SourceText[], what: string): Diagnostic[] {
-  const errors = parseCompilerMessages(output).filter((message) => message.severity === 'error');
+  const all = parseCompilerMessages(output).filter((message) => message.severity === 'error');
+  // A function that is broken otherwise often seems to return nothing: that adds no news.
+  const telling = all.filter((message) => !message.text.endsWith('[-Werror=return-type]'));
+  const errors = telling.length > 0 ? telling : all;
   if (errors.length === 0) {
     return [buildError('compile-error', `${what} does not compile`, { detail: tail(output) })];
   }
@@ -47,7 +51,7 @@ export function compileDiagnostics(output: string, sources: readonly SourceText[
     seen.add(key);
     const source = sources.find(({ name }) => name === error.file);
     const span = source && lineSpan(source, error.line);
-    const text = span ? error.text : `${error.file}:${error.line}: ${error.text}`;
+    const text = span ? error.text : `${basename(error.file)}:${error.line}: ${error.text}`;
     diagnostics.push(buildError('compile-error', `the C compiler says: ${text}`, { span }));
   }
   return diagnostics;

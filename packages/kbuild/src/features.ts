@@ -210,7 +210,11 @@ export function probeSource(question: FeatureQuestion): string {
         question.result ?? `__typeof__(${name}(${question.parameters.map((type) => `*(${type} *)0`).join(', ')}))`;
       lines.push(`${result} (*probe)(${question.parameters.join(', ') || 'void'}) = ${name};`);
     } else if (question.result !== undefined) {
-      lines.push(`extern __typeof__(${name}) *probe_function;`);
+      // Empty parentheses leave the parameters open (C11, 6.7.6.3), so only the result is compared.
+      lines.push('#pragma GCC diagnostic ignored "-Wstrict-prototypes"');
+      lines.push(`${question.result} (*probe)() = ${name};`);
+    } else {
+      lines.push('#error the type of one parameter cannot be asked of the compiler: give all parameters');
     }
   }
   return `${lines.join('\n')}\n`;

@@ -1,0 +1,102 @@
+// Reading Kbuild's traces, in the forms that kernels of different ages leave them.
+import { describe, expect, test } from 'vitest';
+import { linkedObjects, readRecipe, splitCommands } from '../src/kbuild-commands.js';
+
+const compile = (objtool: string): string =>
+  `cmd_/tmp/w/a.o := gcc-12 -Wp,-MMD,/tmp/w/.a.o.d -nostdinc -I/usr/src/include -I./arch/x86/include/generated ` +
+  `-include /usr/src/include/linux/kconfig.h -D__KERNEL__ -fmacro-prefix-map=/usr/src/= -Wall -fno-PIE -mcmodel=kernel ` +
+  `-O2 -pg -mrecord-mcount -mfentry -DCC_USING_FENTRY -g --param asan-globals=1 -DMODULE -DKBUILD_BASENAME='"a"' ` +
+  `-DKBUILD_MODNAME='"m"' -D__KBUILD_MODNAME=kmod_m -c -o /tmp/w/a.o /tmp/w/a.c ${objtool}\n\nsource_/tmp/w/a.o := /tmp/w/a.c\n`;
+const module =
+  'cmd_/tmp/w/m.ko := ld -r -m elf_x86_64 -z noexecstack --build-id=sha1  -T scripts/module.lds -o /tmp/w/m.ko /tmp/w/m.o /tmp/w/m.mod.o;  true\n';
+const link = (objtool: string): string =>
+  `cmd_/tmp/w/m.o := ld -m elf_x86_64 -z noexecstack   -r -o /tmp/w/m.o @/tmp/w/m.mod ${objtool}\n`;
+
+describe('a recipe', () => {
+  test('keeps what governs code and drops headers, definitions, debug information and tracing', () => {
+    const recipe = readRecipe({ folder: '/k', compile: compile(''), link: link(''), module, output: '' });
+    expect(recipe.compiler).toBe('gcc-12');
+    expect(recipe.plainFlags).toEqual([
+      '-nostdinc',
+      '-Wall',
+      '-fno-PIE',
+      '-mcmodel=kernel',
+      '-O2',
+      '--param',
+      'asan-globals=1',
+    ]);
+    expect(recipe.kernelFlags).toContain('-include');
+    expect(recipe.kernelFlags).toContain('/usr/src/include/linux/kconfig.h');
+    expect(recipe.kernelFlags).toContain('-DMODULE');
+    expect(recipe.kernelFlags.join(' ')).not.toMatch(/KBUILD_MODNAME|-c |a\.c|a\.o/);
+    expect(recipe.objtool).toBeUndefined();
+    expect(recipe.finalLink).toEqual([
+      'ld',
+      '-r',
+      '-m',
+      'elf_x86_64',
+      '-z',
+      'noexecstack',
+      '--build-id=sha1',
+      '-T',
+      'scripts/module.lds',
+    ]);
+    expect(recipe.partialLink).toEqual(['ld', '-m', 'elf_x86_64', '-z', 'noexecstack', '-r']);
+  });
+
+  test('takes objtool from the command that follows the compiler (6.1)', () => {
+    const recipe = readRecipe({
+      folder: '/k',
+      compile: compile('; ./tools/objtool/objtool --hacks=jump_label --orc   --module /tmp/w/a.o'),
+      link: link(''),
+      module,
+      output: '',
+    });
+    expect(recipe.objtool).toEqual(['/k/tools/objtool/objtool', '--hacks=jump_label', '--orc', '--module']);
+    expect(recipe.objtoolAfterLink).toBe(false);
+  });
+
+  test('takes objtool from what make printed where the .cmd file is silent (5.10)', () => {
+    const recipe = readRecipe({
+      folder: '/k',
+      compile: compile(''),
+      link: link(''),
+      module,
+      output:
+        '  gcc-12 -c -o /tmp/w/a.o /tmp/w/a.c\n   ./tools/objtool/objtool orc generate  --module --no-fp --retpoline --uaccess  /tmp/w/a.o;\n',
+    });
+    expect(recipe.objtool).toEqual([
+      '/k/tools/objtool/objtool',
+      'orc',
+      'generate',
+      '--module',
+      '--no-fp',
+      '--retpoline',
+      '--uaccess',
+    ]);
+  });
+
+  test('tells that objtool runs after the link (IBT, LTO)', () => {
+    const recipe = readRecipe({
+      folder: '/k',
+      compile: compile(''),
+      link: link('; ./tools/objtool/objtool --ibt --orc --link --module /tmp/w/m.o'),
+      module,
+      output: '',
+    });
+    expect(recipe.objtool).toEqual(['/k/tools/objtool/objtool', '--ibt', '--orc', '--link', '--module']);
+    expect(recipe.objtoolAfterLink).toBe(true);
+  });
+
+  test('reads the newer spelling savedcmd_ (6.2)', () => {
+    expect(linkedObjects(module.replace('cmd_', 'savedcmd_'))).toEqual(['/tmp/w/m.o', '/tmp/w/m.mod.o']);
+  });
+});
+
+test('a line is split as a shell splits it', () => {
+  expect(splitCommands(`a 'b c' "d \\"e\\"" f\\ g; h && i $$X $(pound)y`)).toEqual([
+    ['a', 'b c', 'd "e"', 'f g'],
+    ['h'],
+    ['i', '$X', '#y'],
+  ]);
+});
