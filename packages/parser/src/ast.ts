@@ -104,7 +104,7 @@ export interface Parameter extends Node {
 /** The types that a script can write: `:long`, `:string`. */
 export type ValueTypeName = 'long' | 'string';
 
-/** `global a, b[100]%, c = 3`: one node a name. */
+/** `global a, b%[100], c = 3`: one node a name. */
 export interface GlobalDeclaration extends Node {
   readonly kind: 'global';
   readonly name: string;
@@ -377,8 +377,8 @@ export interface RegexExpression extends Node {
 
 /** A step from a target variable: `->field` (and `.field`), `[index]`. */
 export type PathStep =
-  | { readonly kind: 'field'; readonly span: Span; readonly name: string }
-  | { readonly kind: 'index'; readonly span: Span; readonly index: Expression };
+  | { readonly kind: 'field'; readonly span: Span; readonly origin?: Origin; readonly name: string }
+  | { readonly kind: 'index'; readonly span: Span; readonly origin?: Origin; readonly index: Expression };
 
 /** What may follow every target: a path, `$`/`$$` for pretty printing, a leading `&`. */
 interface Target extends Node {
@@ -441,13 +441,13 @@ export interface PerfOperation extends Node {
   readonly operand: StringLiteral;
 }
 
-/** `@probewrite(global)`: 1 where a probe of the script writes the variable. */
+/** `@probewrite(variable)`: 1 where the handler writes the script's or the target's variable. */
 export interface ProbewriteOperation extends Node {
   readonly kind: 'probewrite';
-  readonly variable: Identifier;
+  readonly variable: Identifier | TargetVariable;
 }
 
-/** `@const("C constant" [, …])` */
+/** `@const("C constant")` */
 export interface ConstOperation extends Node {
   readonly kind: 'const';
   readonly text: StringLiteral;

@@ -21,6 +21,8 @@ export interface Diagnostic {
   readonly severity: Severity;
   readonly class: DiagnosticClass;
   readonly message: string;
+  /** What stood at the place instead, as SystemTap prints it on a line of its own: `saw: identifier 'x'`. */
+  readonly saw?: string;
   readonly span?: Span;
   /** Places worth seeing too, and the chain of macro and alias expansions that led here, innermost first. */
   readonly related?: readonly RelatedPlace[];

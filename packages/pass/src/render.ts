@@ -47,11 +47,14 @@ export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions 
   const label = labelOf(diagnostic);
   const labelColor = diagnostic.severity === 'error' ? options.colors?.error : options.colors?.warning;
   const lines: string[] = [];
-  lines.push(
-    `${paint(labelColor, `${label}:`)} ${diagnostic.message}${placeSuffix(diagnostic.span, texts, (text) =>
-      paint(options.colors?.token, text),
-    )}`,
-  );
+  const place = placeSuffix(diagnostic.span, texts, (text) => paint(options.colors?.token, text));
+  const head = `${paint(labelColor, `${label}:`)} ${diagnostic.message}`;
+  if (diagnostic.saw === undefined) lines.push(`${head}${place}`);
+  else {
+    // The colons stand below one another: `parse error: …` and `        saw: …`.
+    const verb = diagnostic.saw.indexOf(':');
+    lines.push(head, `${' '.repeat(Math.max(0, label.length - verb))}${diagnostic.saw}${place}`);
+  }
   pushSource(lines, diagnostic.span, texts, label.length, (part, text) => paint(options.colors?.[part], text));
   for (const related of diagnostic.related ?? []) {
     lines.push(`        ${related.message}${placeSuffix(related.span, texts, (text) => text)}`);

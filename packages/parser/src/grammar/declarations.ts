@@ -1,0 +1,281 @@
+// Declarations, composed with typescript-parsec's combinators; the parts that most of a script is made of (statements,
+// expressions, probe points) are hand-written parsers of the same interface.
+import { apply, opt_sc, type Parser, seq } from 'typescript-parsec';
+import type {
+  Block,
+  Declaration,
+  EmbeddedCode,
+  FunctionDeclaration,
+  GlobalDeclaration,
+  Parameter,
+  ProbeAlias,
+  ProbePoint,
+  ValueTypeName,
+} from '../ast.js';
+import { parseError } from '../diagnostics.js';
+import { joinPlaces, type ScriptToken, type TokenKind } from '../lexical/token.js';
+import type { TokenStream } from '../lexical/token-stream.js';
+import { readEmbedded, readNumber } from './expressions.js';
+import { probePoints, readLiteral } from './probe-points.js';
+import { type Reader, reading, separated, symbol } from './reader.js';
+import { readBlock } from './statements.js';
+
+// -------------------------------------------------------------------------------------------------------- shared
+
+const identifier: Parser<TokenKind, ScriptToken> = reading((reader) => reader.expectIdentifier());
+
+/** `:TYPE` where it is given. */
+const typeMark: Parser<TokenKind, ValueTypeName | undefined> = reading(readType);
+
+function readType(reader: Reader): ValueTypeName | undefined {
+  if (!reader.accept(':')) return undefined;
+  const { symbol: name } = reader.token;
+  if (name !== 'string' && name !== 'long') {
+    return reader.fail('type', "expected 'string' or 'long'", {
+      ...(reader.token.text === 'int' ? { hints: ["numbers have the type 'long'"] } : {}),
+    });
+  }
+  reader.take();
+  return name;
+}
+
+// -------------------------------------------------------------------------------------------------------- probes
+
+/** `=` or `+=` behind an alias's name. */
+const aliasMark: Parser<TokenKind, ScriptToken> = reading((reader) =>
+  reader.token.symbol === '=' || reader.token.symbol === '+=' ? reader.take() : reader.fail('expected', "expected '='"),
+);
+
+/** `, { … }` behind a prologue. */
+const epiloguePart: Parser<TokenKind, { comma: ScriptToken; block: Block } | undefined> = reading((reader) => {
+  if (reader.token.symbol !== ',') return undefined;
+  return { comma: reader.take(), block: readBlock(reader) };
+});
+
+const probeHandler: Parser<TokenKind, Block> = reading((reader) =>
+  reader.token.symbol === '{'
+    ? readBlock(reader)
+    : reader.fail('expected', "expected one of ', { } = +='", hintBehindPoint(reader.token)),
+);
+
+const aliasHandler = seq(aliasMark, probePoints, probeHandler, epiloguePart);
+
+/** What follows the points of `probe …`: the rest of an alias, or a handler. */
+const probeTail: Parser<TokenKind, Block | AliasTail> = {
+  parse(token) {
+    const { symbol: mark } = token as ScriptToken;
+    return mark === '=' || mark === '+=' ? aliasHandler.parse(token) : probeHandler.parse(token);
+  },
+};
+
+type AliasTail = [ScriptToken, ProbePoint[], Block, { comma: ScriptToken; block: Block } | undefined];
+
+function hintBehindPoint(token: ScriptToken): { hints?: readonly string[] } {
+  if (token.symbol === '->') return { hints: ["the parts of a probe point are joined with '.'"] };
+  if (token.kind === 'identifier' || token.kind === 'keyword') {
+    return { hints: ["several probe points are separated by ','"] };
+  }
+  return {};
+}
+
+const probe: Parser<TokenKind, Declaration[]> = apply(
+  seq(symbol('probe'), probePoints, probeTail),
+  ([keyword, points, tail]): Declaration[] => {
+    if (!Array.isArray(tail)) return [{ kind: 'probe', ...joinPlaces(keyword, tail), points, body: tail }];
+    return [makeAlias(keyword, points, tail)];
+  },
+);
+
+function makeAlias(keyword: ScriptToken, names: readonly ProbePoint[], tail: AliasTail): ProbeAlias {
+  const [mark, points, body, epilogue] = tail;
+  const stream = streamOf(keyword);
+  if (names.length !== 1) {
+    stream.report(
+      parseError('alias-names', 'expected probe point specifier', mark, {
+        hints: ['an alias has one name: declare each one by itself'],
+      }),
+    );
+  }
+  for (const name of names) {
+    if (!name.optional && !name.sufficient && !name.condition) continue;
+    const what = name.condition ? 'have a condition' : 'be optional nor sufficient';
+    stream.report({
+      code: 'parser/alias-suffix',
+      severity: 'error',
+      class: 'parse',
+      message: `probe point alias name cannot ${what}`,
+      span: name.span,
+    });
+  }
+  if (epilogue && mark.symbol === '+=') {
+    stream.report(
+      parseError('alias-epilogue', "Combined prologue and epilogue cannot be defined with '+='", epilogue.comma),
+    );
+  }
+  return {
+    kind: 'probe-alias',
+    ...joinPlaces(keyword, epilogue?.block ?? body),
+    names,
+    style: mark.symbol === '=' ? 'prologue' : 'epilogue',
+    points,
+    body,
+    ...(epilogue ? { epilogue: epilogue.block } : {}),
+  };
+}
+
+function streamOf(token: ScriptToken): TokenStream {
+  return token.supply as TokenStream;
+}
+
+// ----------------------------------------------------------------------------------------------------- functions
+
+const parameters: Parser<TokenKind, readonly Parameter[]> = reading((reader) => {
+  const list: Parameter[] = [];
+  reader.expect('(');
+  if (reader.accept(')')) return list;
+  for (;;) {
+    const token = reader.expectIdentifier();
+    if (list.some((earlier) => earlier.name === token.text)) {
+      reader.error('duplicate-parameter', 'duplicate parameter names', token);
+    }
+    const type = readType(reader);
+    list.push({ kind: 'parameter', ...reader.place(token), name: token.text, ...(type ? { type } : {}) });
+    if (reader.accept(')')) return list;
+    if (!reader.accept(',')) reader.fail('expected', "expected ',' or ')'");
+  }
+});
+
+const priority: Parser<TokenKind, number | undefined> = reading((reader) => {
+  if (!reader.accept(':')) return undefined;
+  const { token } = reader;
+  if (token.kind !== 'number' && token.symbol !== '-') {
+    return reader.fail('expected-value', 'expected literal string or number');
+  }
+  const value = Number(readNumber(reader).value);
+  if (value < 0 || value > 0x7fffffff) reader.error('priority', 'specified priority must be > 0', token);
+  return value;
+});
+
+const functionBody: Parser<TokenKind, Block | EmbeddedCode> = reading((reader) => {
+  if (reader.token.kind === 'embedded-code') return readEmbedded(reader);
+  reader.inFunction = true;
+  return readBlock(reader);
+});
+
+const functionDeclaration: Parser<TokenKind, FunctionDeclaration> = apply(
+  seq(symbol('function'), identifier, typeMark, parameters, priority, functionBody),
+  ([keyword, name, result, list, rank, body]): FunctionDeclaration => ({
+    kind: 'function',
+    ...joinPlaces(keyword, body),
+    name: name.text,
+    nameSpan: name.span,
+    private: false,
+    ...(result ? { result } : {}),
+    parameters: list,
+    ...(rank !== undefined ? { priority: rank } : {}),
+    body,
+  }),
+);
+
+// ------------------------------------------------------------------------------------------------------- globals
+
+const globalName: Parser<TokenKind, GlobalDeclaration> = reading((reader) => {
+  const name = reader.expectIdentifier();
+  const earlier = reader.stream.globals.get(name.text);
+  if (earlier) {
+    reader.error('duplicate-global', 'duplicate global name', name, {
+      related: [{ message: `'${name.text}' is declared here`, span: earlier.span }],
+    });
+  } else reader.stream.globals.set(name.text, name);
+  const type = readType(reader);
+  const wrap = reader.accept('%');
+  let size: number | undefined;
+  if (reader.accept('[')) {
+    const at = reader.token;
+    size = Number(readNumber(reader).value);
+    if (size <= 0 || size > 0x7fffffff) {
+      reader.error('array-size', 'array size out of range', at);
+      size = undefined;
+    }
+    reader.expect(']');
+    if (reader.token.symbol === '%') {
+      reader.fail('expected', "expected 'probe', 'global', 'private', 'function', or '%{'", {
+        hints: [`the wrapping mark comes before the size: ${name.text}%[${size ?? 'SIZE'}]`],
+      });
+    }
+  }
+  let initial: GlobalDeclaration['initial'];
+  if (reader.token.symbol === '=') {
+    if (size !== undefined || wrap) reader.fail('initial', 'only scalar globals can be initialized');
+    reader.take();
+    initial = readLiteral(reader);
+  }
+  return {
+    kind: 'global',
+    ...reader.place(name),
+    name: name.text,
+    nameSpan: name.span,
+    private: false,
+    ...(type ? { type } : {}),
+    ...(size !== undefined ? { size } : {}),
+    wrap,
+    ...(initial ? { initial } : {}),
+  };
+});
+
+const globalNames: Parser<TokenKind, GlobalDeclaration[]> = apply(
+  seq(separated(globalName, ','), opt_sc(symbol(';'))),
+  ([names]) => names,
+);
+
+const globals: Parser<TokenKind, Declaration[]> = apply(seq(symbol('global'), globalNames), ([, names]) => names);
+
+/** `private function …`, `private global …`, `private NAME` */
+const privateDeclaration: Parser<TokenKind, Declaration[]> = {
+  parse(token) {
+    const behind = (token as ScriptToken).next!;
+    switch (behind.symbol) {
+      case 'function':
+        return apply(functionDeclaration, (node): Declaration[] => [
+          { ...node, ...joinPlaces(token as ScriptToken, node), private: true },
+        ]).parse(behind);
+      case 'global':
+        return apply(globals, (nodes): Declaration[] => nodes.map(makePrivate)).parse(behind);
+    }
+    if (behind.kind !== 'identifier') {
+      return reading((reader) => reader.fail('expected', "expected 'function' or identifier")).parse(behind);
+    }
+    return apply(globalNames, (nodes): Declaration[] => nodes.map(makePrivate)).parse(behind);
+  },
+};
+
+function makePrivate(node: Declaration): Declaration {
+  return node.kind === 'global' ? { ...node, private: true } : node;
+}
+
+// --------------------------------------------------------------------------------------------------- declarations
+
+const embedded: Parser<TokenKind, Declaration[]> = apply(reading(readEmbedded), (node): Declaration[] => [node]);
+
+const functions: Parser<TokenKind, Declaration[]> = apply(functionDeclaration, (node): Declaration[] => [node]);
+
+/** One declaration; `global a, b` gives two nodes. */
+export const declaration: Parser<TokenKind, Declaration[]> = {
+  parse(token) {
+    const first = token as ScriptToken;
+    switch (first.symbol) {
+      case 'probe':
+        return probe.parse(first);
+      case 'function':
+        return functions.parse(first);
+      case 'global':
+        return globals.parse(first);
+      case 'private':
+        return privateDeclaration.parse(first);
+    }
+    if (first.kind === 'embedded-code') return embedded.parse(first);
+    return reading((reader) =>
+      reader.fail('expected-declaration', "expected 'probe', 'global', 'private', 'function', or '%{'"),
+    ).parse(first);
+  },
+};

@@ -1,0 +1,147 @@
+// Pass 1: the user's scripts and, by the names that they use, the library files that go with them.
+import { type Diagnostic, definePass, type Outcome, type Pass, type SourceText } from '@stapkit/pass';
+import type { Ast, ScriptFile } from './ast.js';
+import type { Macro, PreprocessorFacts } from './lexical/preprocessor.js';
+import { NameCollector, type ReferencedNames } from './names.js';
+import { type ParseScriptOptions, parseMacros, parseScript } from './parse-script.js';
+
+/** A file of a library. */
+export interface LibraryFile {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** Where pass 1 finds tapset files: the parser itself touches no file system. */
+export interface ScriptLibrary {
+  /** The files that define any of the names. A file may be handed out again; it is taken once, by its name. */
+  filesFor(names: ReferencedNames): readonly LibraryFile[];
+  /** The `.stpm` file that defines a macro. */
+  macro(name: string): LibraryFile | undefined;
+  /** Names like one, best first, for help with spelling. */
+  nearest(kind: 'function' | 'variable' | 'probe' | 'macro', name: string): readonly string[];
+}
+
+/** What pass 1 works on. */
+export interface ParseInput {
+  /** The main script first, then those of `-E`. */
+  readonly scripts: readonly SourceText[];
+  readonly arguments?: readonly string[];
+  readonly facts: PreprocessorFacts;
+  readonly library?: ScriptLibrary;
+}
+
+/**
+ * Parses scripts and every library file whose names they use, directly or through one another.
+ *
+ * @param input scripts, arguments, facts and the library
+ * @returns the AST; where there are errors, with what could be understood
+ */
+export function parse(input: ParseInput): Outcome<Ast> {
+  const diagnostics: Diagnostic[] = [];
+  const sources = new Map<string, SourceText>();
+  const macros = new LibraryMacros(input, sources, diagnostics);
+  const options: ParseScriptOptions = {
+    facts: input.facts,
+    arguments: input.arguments ?? [],
+    libraryMacro: (name) => macros.find(name),
+    nearestMacros: (name) => input.library?.nearest('macro', name) ?? [],
+  };
+  const read = (source: SourceText, privileged: boolean): ScriptFile => {
+    sources.set(source.name, { name: source.name, text: source.text });
+    const outcome = parseScript(source, {
+      ...options,
+      privileged,
+      embeddedCode: privileged || input.facts.guru === true,
+    });
+    for (const diagnostic of outcome.diagnostics) diagnostics.push(diagnostic);
+    for (const argument of outcome.argumentSources) sources.set(argument.name, argument);
+    return outcome.value;
+  };
+  const names = new NameCollector();
+  const user = input.scripts.map((script) => {
+    const file = read(script, false);
+    names.add(file);
+    return file;
+  });
+  const library: ScriptFile[] = [];
+  if (input.library) {
+    const taken = new Set<string>();
+    for (let fresh = names.take(); fresh; fresh = names.take()) {
+      for (const found of input.library.filesFor(fresh)) {
+        if (taken.has(found.name)) continue;
+        taken.add(found.name);
+        const file = read(found, true);
+        names.add(file);
+        library.push(file);
+      }
+    }
+  }
+  for (const script of user) {
+    if (script.declarations.length > 0 || diagnostics.some((diagnostic) => diagnostic.severity === 'error')) continue;
+    diagnostics.push({
+      code: 'parser/empty',
+      severity: 'error',
+      class: 'parse',
+      message: `Input file '${script.name}' is empty after preprocessing`,
+    });
+  }
+  return {
+    value: { kind: 'ast', user, library, sources: [...sources.values()], arguments: [...(input.arguments ?? [])] },
+    diagnostics,
+  };
+}
+
+/** The macros of the library, file by file as they are asked for. */
+class LibraryMacros {
+  private readonly found = new Map<string, Macro | undefined>();
+  private readonly files = new Map<string, ReadonlyMap<string, Macro>>();
+
+  constructor(
+    private readonly input: ParseInput,
+    private readonly sources: Map<string, SourceText>,
+    private readonly diagnostics: Diagnostic[],
+  ) {}
+
+  find(name: string): Macro | undefined {
+    if (this.found.has(name)) return this.found.get(name);
+    // Noted before the file is read, so that a file which asks for itself ends.
+    this.found.set(name, undefined);
+    const file = this.input.library?.macro(name);
+    if (!file) return undefined;
+    const macro = this.read(file).get(name);
+    this.found.set(name, macro);
+    return macro;
+  }
+
+  private read(file: LibraryFile): ReadonlyMap<string, Macro> {
+    const known = this.files.get(file.name);
+    if (known) return known;
+    this.files.set(file.name, new Map());
+    const source: SourceText = { name: file.name, text: file.text };
+    this.sources.set(file.name, source);
+    const outcome = parseMacros(source, {
+      facts: this.input.facts,
+      arguments: this.input.arguments ?? [],
+      libraryMacro: (name) => this.find(name),
+    });
+    for (const diagnostic of outcome.diagnostics) this.diagnostics.push(diagnostic);
+    this.files.set(file.name, outcome.macros);
+    return outcome.macros;
+  }
+}
+
+/** Pass 1 of the chain. */
+export const parsePass: Pass<ParseInput, Ast> = definePass({
+  number: 1,
+  name: 'parse',
+  async run(input, context) {
+    context.signal.throwIfAborted();
+    const outcome = parse(input);
+    context.log(2, `parsed ${outcome.value.user.length} scripts, ${outcome.value.library.length} library scripts`);
+    return outcome;
+  },
+  summarize: (ast) =>
+    ast.library.length === 1
+      ? 'parsed user script and 1 library script'
+      : `parsed user script and ${ast.library.length} library scripts`,
+});
