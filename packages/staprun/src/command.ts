@@ -28,8 +28,13 @@ export interface CommandUser {
 const WAIT_THEN_RUN = 'read -r go <&3 && exec 3<&- && eval "$1"';
 
 /** Characters that make a command line more than a program and its arguments. */
-const SHELL_SYNTAX =
-  /[;&|<>(){}`$\n]|^\s*(?:if|for|while|until|case|exec|cd|eval|exit|export|read|set|time|trap|ulimit|umask|wait|:|\.|!|[A-Za-z_]\w*=)/;
+const SHELL_SYNTAX = /[;&|<>(){}`$\n]/;
+
+/** First words that a shell must see itself: its keywords and builtins, and variables for the command. */
+const SHELL_WORDS =
+  /^\s*(?:(?:if|for|while|until|case|exec|cd|eval|exit|export|read|set|time|trap|ulimit|umask|wait|:|\.|!)(?=\s|$)|[A-Za-z_]\w*=)/;
+
+/[;&|<>(){}`$\n]|^\s*(?:if|for|while|until|case|exec|cd|eval|exit|export|read|set|time|trap|ulimit|umask|wait|:|\.|!|[A-Za-z_]\w*=)/;
 
 /**
  * Starts a process that will become the command.
@@ -44,7 +49,8 @@ export async function prepareCommand(
   stdio: StdioOptions = 'inherit',
 ): Promise<PreparedCommand> {
   // A plain command replaces the shell, so that target() is its own pid and not a shell's.
-  const text = SHELL_SYNTAX.test(command) ? command : `exec ${command}`;
+  const plain = !SHELL_SYNTAX.test(command) && !SHELL_WORDS.test(command);
+  const text = plain ? `exec ${command}` : command;
   const streams = Array.isArray(stdio) ? stdio.slice(0, 3) : [stdio, stdio, stdio];
   const child = spawnAs(['/bin/sh', '-c', WAIT_THEN_RUN, 'sh', text], user, [...streams, 'pipe'] as StdioOptions);
   const ended = new Promise<CommandStatus>((resolve) => {

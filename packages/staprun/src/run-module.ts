@@ -105,6 +105,8 @@ class ModuleRun {
   #command: PreparedCommand | undefined;
   #commandStatus: CommandStatus | undefined;
   #commandBegun = false;
+  /** True where the command did not end by itself. */
+  #commandEnded = false;
 
   readonly #order = new RecordOrder();
   readonly #out = new ByteWriter();
@@ -130,10 +132,13 @@ class ModuleRun {
     const losses = this.#losses?.losses() ?? [];
     const failed = hasErrors(this.diagnostics) || (this.#endStatus ?? 0) !== 0;
     const lost = this.#options.strict === true && losses.length > 0;
+    // error::pass5: a command of -c that fails is a failure of the run; one that we ended is not.
+    const { exitStatus = 0, signal } = this.#commandStatus ?? {};
+    const commandFailed = !this.#commandEnded && (exitStatus !== 0 || signal !== undefined);
     return {
       kind: 'session',
       module: this.#module.name,
-      exitStatus: failed || lost ? 1 : 0,
+      exitStatus: failed || lost || commandFailed ? 1 : 0,
       ...(this.#detached ? { detached: true } : {}),
       ...(this.#commandStatus ? { command: this.#commandStatus } : {}),
       losses,
@@ -148,7 +153,7 @@ class ModuleRun {
 
   async run(): Promise<void> {
     const { command, commandUser, commandStdio, mode = 'run' } = this.#options;
-    if (command !== undefined) this.#command = await prepareCommand(command, commandUser, commandStdio);
+    if (command !== undefined) this.#command = await prepareCommand(command, commandUser, commandStdio?.());
     try {
       if (mode !== 'attach') await this.#load();
       try {
@@ -225,6 +230,7 @@ class ModuleRun {
     const since = kernelTime();
     try {
       await this.#channel.command(target === undefined ? 'start' : `start ${target}`);
+      this.#options.onStarted?.();
     } catch (error) {
       // The begin probes may have printed, and the reader waits for an end.
       this.fail(startFailed(this.#module.name, reasonOf(error), await kernelWords(this.#module.name, since)));
@@ -408,8 +414,8 @@ class ModuleRun {
       }
       case RECORD.SYSTEM: {
         const command = records.bytes.toString('utf8', payload + 4, payload + 4 + records.words[payload >> 2]!);
-        const { commandUser, commandStdio = ['ignore', 'inherit', 'inherit'] } = this.#options;
-        this.#interrupt(() => void runInBackground(command, commandUser, commandStdio));
+        const { commandUser, commandStdio } = this.#options;
+        this.#interrupt(() => void runInBackground(command, commandUser, commandStdio?.() ?? 'inherit'));
         break;
       }
       default:
@@ -488,6 +494,7 @@ class ModuleRun {
   async #endCommand(): Promise<void> {
     const command = this.#command;
     if (!command || this.#commandStatus) return;
+    this.#commandEnded = true;
     command.kill('SIGTERM');
     const killer = setTimeout(() => command.kill('SIGKILL'), COMMAND_PATIENCE);
     const status = await command.ended;
@@ -505,6 +512,9 @@ class ModuleRun {
     if (!this.#losses) return;
     if (!events) {
       if (this.#options.suppressWarnings) return;
+      const { exitStatus = 0, signal } = this.#commandStatus ?? {};
+      if (signal && !this.#commandEnded) errors(`WARNING: Child process exited with signal ${signal}`);
+      else if (exitStatus !== 0) errors(`WARNING: Child process exited with status ${exitStatus}`);
       for (const line of lossReport(this.#losses, this.#errors, this.#context.verbosity)) errors(line);
       return;
     }

@@ -19,13 +19,15 @@ export interface RunOptions {
   /** Who runs the `-c` and system() commands; undefined: whoever runs us. */
   commandUser?: { readonly uid: number; readonly gid: number };
   /** Where the `-c` and system() commands read and write; standard input, output and error of ours by default. */
-  commandStdio?: StdioOptions;
+  commandStdio?: () => StdioOptions;
   /** Globals and limits to set when the module is loaded, `name=value` each (`-G`). */
   moduleParameters?: readonly string[];
   /** Size of each CPU's buffer in the kernel, in bytes; the module's own by default. */
   bufferBytes?: number;
   /** `run` (default); `launch` loads, starts and detaches (`-L`); `attach` takes up a module that is loaded (`-A`). */
   mode?: 'run' | 'launch' | 'attach';
+  /** Called when the begin probes have run and all others are armed. */
+  onStarted?(): void;
   /** Aborted to leave the module running and go (Ctrl-\). */
   detach?: AbortSignal;
   /** Aborted where the user does not want to wait for the rest of the output (second Ctrl-C). */

@@ -4,7 +4,7 @@
 export interface Session {
   readonly kind: 'session';
   readonly module: string;
-  /** 0, or 1 where the script ended by errors or could not start, or lost something under `strict`. */
+  /** 0; 1 where the script ended by errors or could not start, its command failed, or it lost something under `strict`. */
   readonly exitStatus: number;
   /** True where the module was left running without a reader: `staprun -A NAME` attaches again. */
   readonly detached?: boolean;

@@ -236,13 +236,13 @@ test('attaching neither loads nor starts', async () => {
 });
 
 test('the command begins once the probes are armed, its pid is the target, its end is the run’s', async () => {
-  const ran = await run({ sites: HELLO }, { command: 'exit 3', commandStdio: 'ignore' });
+  const ran = await run({ sites: HELLO }, { command: 'exit 3', commandStdio: () => 'ignore' });
   expect(ran.asked[2]).toMatch(/^start \d+$/);
-  expect(ran.session).toMatchObject({ exitStatus: 0, command: { exitStatus: 3 } });
+  expect(ran.session).toMatchObject({ exitStatus: 1, command: { exitStatus: 3 } });
 });
 
 test('a command still running when the script ends is ended', async () => {
-  const ran = await run({ batches: [[EXIT, watermark(50)]] }, { command: 'sleep 100', commandStdio: 'ignore' });
+  const ran = await run({ batches: [[EXIT, watermark(50)]] }, { command: 'sleep 100', commandStdio: () => 'ignore' });
   expect(ran.session.command).toEqual({ signal: 'SIGTERM' });
 });
 

@@ -1,0 +1,227 @@
+// The command `staprun`. It knows nothing of the process it runs in: main.ts gives it the streams and the signals, so
+// that tests can run it whole, and the driver can run it where a module is loaded.
+import {
+  type Diagnostic,
+  DiagnosticError,
+  hasErrors,
+  type MessageColors,
+  type PassContext,
+  parseColors,
+  renderDiagnostic,
+} from '@stapkit/pass';
+import { noSuchProcess } from './diagnostics.js';
+import { kernelPort } from './kernel-port.js';
+import type { LocatedModule } from './locate-module.js';
+import type { ModulePort } from './module-port.js';
+import { readOptions, type StaprunOptions, USAGE } from './options.js';
+import { runModule } from './run-module.js';
+import type { RunOptions } from './run-options.js';
+import { VERSION } from './version.js';
+
+/** What the command line needs of the process it runs in. */
+export interface CommandIo {
+  /** Writes to standard output; a closed pipe is thrown as an error with the code EPIPE. */
+  output(chunk: Uint8Array): void | Promise<void>;
+  /** Writes text to standard error. */
+  errors(text: string): void;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** True where standard error is a terminal: `-C auto`. */
+  readonly errorsAreTerminal: boolean;
+  /** Calls `act` at each such signal until the returned function is called. */
+  onSignal(signal: NodeJS.Signals, act: () => void): () => void;
+  /**
+   * Runs the command line again as a process of its own, without a terminal, until it says that it is ready.
+   *
+   * @returns its pid once it is ready, or its exit status where it ended before
+   */
+  background?(argv: readonly string[]): Promise<{ readonly pid: number } | { readonly exitStatus: number }>;
+  /** In such a process: says that it is ready. */
+  ready?(): void;
+  /** How modules are reached; this machine's kernel by default. */
+  readonly port?: ModulePort;
+}
+
+/**
+ * Runs `staprun`.
+ *
+ * @param argv without the program's name
+ * @returns the exit status
+ */
+export async function staprunCommand(argv: readonly string[], io: CommandIo): Promise<number> {
+  const { options, diagnostics } = readOptions(argv, io.environment);
+  const command = new StaprunCommand(options, io);
+  if (diagnostics.length > 0) return command.show(diagnostics);
+  try {
+    return await command.run(argv);
+  } catch (error) {
+    if (error instanceof DiagnosticError) return command.show(error.diagnostics);
+    // The reader of our output has gone; the run has been ended by that.
+    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return 1;
+    throw error;
+  }
+}
+
+type Cleanup = () => void | Promise<void>;
+
+class StaprunCommand {
+  readonly #options: StaprunOptions;
+  readonly #io: CommandIo;
+  readonly #colors: MessageColors | undefined;
+  readonly #port: ModulePort;
+
+  constructor(options: StaprunOptions, io: CommandIo) {
+    this.#options = options;
+    this.#io = io;
+    const colored = options.color === 'always' || (options.color === 'auto' && io.errorsAreTerminal);
+    const variable = io.environment.SYSTEMTAP_COLORS;
+    // stap(1): the variable set to nothing means no colors.
+    this.#colors = colored && variable !== '' ? parseColors(variable) : undefined;
+    this.#port = io.port ?? kernelPort();
+  }
+
+  /** Prints diagnostics and returns the exit status that they make. */
+  show(diagnostics: readonly Diagnostic[]): number {
+    for (const diagnostic of diagnostics) {
+      this.#io.errors(`${renderDiagnostic(diagnostic, this.#colors ? { colors: this.#colors } : {})}\n`);
+    }
+    return hasErrors(diagnostics) ? 1 : 0;
+  }
+
+  async run(argv: readonly string[]): Promise<number> {
+    const { action, daemon } = this.#options;
+    switch (action) {
+      case 'help':
+        await this.#io.output(Buffer.from(USAGE));
+        return 0;
+      case 'version':
+        await this.#io.output(
+          Buffer.from(`stapkit module loader/runner (version ${VERSION})\nThis is free software; MIT license.\n`),
+        );
+        return 0;
+      case 'delete': {
+        const { deleteModules } = await import('./delete-modules.js');
+        await deleteModules(this.#options.module!, this.#port, (line) => this.#line(line));
+        return 0;
+      }
+      default:
+        if (daemon && this.#io.background) return this.#background(argv);
+        return this.#run();
+    }
+  }
+
+  async #background(argv: readonly string[]): Promise<number> {
+    const started = await this.#io.background!(argv);
+    if ('exitStatus' in started) return started.exitStatus;
+    await this.#io.output(Buffer.from(`${started.pid}\n`));
+    return 0;
+  }
+
+  async #run(): Promise<number> {
+    const options = this.#options;
+    if (options.targetPid !== undefined && !isProcess(options.targetPid)) {
+      return this.show([noSuchProcess(options.targetPid)]);
+    }
+    const { locateModule } = await import('./locate-module.js');
+    const { checkPrivilege } = await import('./privilege.js');
+    const located = await locateModule(options, this.#port);
+    const cleanups: Cleanup[] = [() => located.dispose()];
+    try {
+      if (!this.#io.port) await checkPrivilege(located, this.#io.environment);
+      return await this.#runLocated(located, cleanups);
+    } finally {
+      for (const cleanup of cleanups.reverse()) await cleanup();
+    }
+  }
+
+  async #runLocated(located: LocatedModule, cleanups: Cleanup[]): Promise<number> {
+    const { verbosity } = this.#options;
+    const abort = new AbortController();
+    const force = new AbortController();
+    const detach = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+      cleanups.push(this.#io.onSignal(signal, () => (abort.signal.aborted ? force : abort).abort()));
+    }
+    cleanups.push(this.#io.onSignal('SIGQUIT', () => detach.abort()));
+    const run = await this.#runOptions(cleanups);
+    const context: PassContext = {
+      signal: abort.signal,
+      progress: { update() {}, finish() {} },
+      report: (diagnostic) => void this.show([diagnostic]),
+      verbosity,
+      log: (level, line) => {
+        if (verbosity >= level) this.#line(line);
+      },
+    };
+    const { value: session, diagnostics } = await runModule(
+      located.module,
+      { ...run, force: force.signal, detach: detach.signal, port: located.port },
+      context,
+    );
+    this.show(diagnostics);
+    if (session.detached) {
+      this.#line('Disconnecting from systemtap module.');
+      this.#line(`To reconnect, type "staprun -A ${session.module}"`);
+    }
+    return session.exitStatus;
+  }
+
+  /** What the run takes from the command line: where output goes, above all. */
+  async #runOptions(cleanups: Cleanup[]): Promise<RunOptions> {
+    const options = this.#options;
+    const run: RunOptions = {
+      output: (chunk) => this.#io.output(chunk),
+      errors: (line) => this.#scriptLine(line),
+      ...(options.targetPid === undefined ? {} : { targetPid: options.targetPid }),
+      ...(options.command === undefined ? {} : { command: options.command }),
+      ...(options.readPause === undefined ? {} : { readPause: options.readPause }),
+      ...(options.bufferMegabytes === undefined ? {} : { bufferBytes: options.bufferMegabytes * 1024 * 1024 }),
+      moduleParameters: options.settings,
+      mode: options.action as 'run' | 'launch' | 'attach',
+      suppressWarnings: options.suppressWarnings,
+      strict: options.strict,
+      onStarted: () => this.#io.ready?.(),
+    };
+    const { SUDO_UID, SUDO_GID } = this.#io.environment;
+    if (SUDO_UID && SUDO_GID && /^\d+$/.test(SUDO_UID) && /^\d+$/.test(SUDO_GID)) {
+      run.commandUser = { uid: Number(SUDO_UID), gid: Number(SUDO_GID) };
+    }
+    if (options.outputName !== undefined) {
+      const { OutputFiles } = await import('./output-file.js');
+      const files = await OutputFiles.open({
+        name: options.outputName,
+        ...(options.fileSize === undefined ? {} : { size: options.fileSize }),
+        ...(options.fileCount === undefined ? {} : { count: options.fileCount }),
+      });
+      cleanups.push(() => files.close());
+      cleanups.push(this.#io.onSignal('SIGUSR2', () => files.requestRotation()));
+      run.output = (chunk) => files.write(chunk);
+      run.commandStdio = () => ['inherit', files.fd, 'inherit'];
+    }
+    if (options.json) {
+      const { output } = run;
+      run.events = (event) => output(Buffer.from(`${JSON.stringify(event)}\n`));
+    }
+    return run;
+  }
+
+  #line(line: string): void {
+    this.#io.errors(`${line}\n`);
+  }
+
+  /** A line of the script's: `WARNING: …` and `ERROR: …` in their colors. */
+  #scriptLine(line: string): void {
+    const colors = this.#colors;
+    const label = /^(WARNING|ERROR):/.exec(line)?.[0];
+    const color = label === 'ERROR:' ? colors?.error : colors?.warning;
+    this.#line(label && color ? `\x1b[${color}m${label}\x1b[0m${line.slice(label.length)}` : line);
+  }
+}
+
+function isProcess(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}

@@ -1,0 +1,110 @@
+// The program `staprun`: the command line in this process, with its streams and signals.
+import { spawn } from 'node:child_process';
+import { fstatSync, write, writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { type CommandIo, staprunCommand } from './cli.js';
+
+/** Set for a process that `-D` has made: descriptor 3 takes the word that it is ready. */
+const DAEMON_VARIABLE = 'STAPRUN_DAEMON';
+const READY_DESCRIPTOR = 3;
+
+/**
+ * Writes to standard output in the thread pool. process.stdout would not do: on a pipe it blocks this thread, so that no
+ * signal would be heard while the reader does not read.
+ */
+function writeOutput(chunk: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let from = 0;
+    const go = (): void => {
+      write(1, chunk, from, chunk.length - from, null, (error, count) => {
+        if (error?.code === 'EAGAIN') setTimeout(go, 5);
+        else if (error) reject(error);
+        else {
+          from += count;
+          if (from < chunk.length) go();
+          else resolve();
+        }
+      });
+    };
+    go();
+  });
+}
+
+function writeErrors(text: string): void {
+  try {
+    writeSync(2, text);
+  } catch {
+    // Nobody listens there; the exit status still tells.
+  }
+}
+
+/** Runs this program again, detached, and waits for its word on descriptor 3. */
+function runInBackground(argv: readonly string[]): Promise<{ pid: number } | { exitStatus: number }> {
+  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...argv], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
+    env: { ...process.env, [DAEMON_VARIABLE]: '1' },
+  });
+  child.stderr!.on('data', (chunk: Buffer) => writeErrors(chunk.toString('latin1')));
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.stdio[READY_DESCRIPTOR]!.on('data', () => resolve({ pid: child.pid! }));
+    child.on('exit', (code) => resolve({ exitStatus: code ?? 1 }));
+  });
+}
+
+async function main(): Promise<void> {
+  const isDaemon = process.env[DAEMON_VARIABLE] !== undefined;
+  delete process.env[DAEMON_VARIABLE];
+  let ending = false;
+  const io: CommandIo = {
+    output: writeOutput,
+    errors: writeErrors,
+    environment: process.env,
+    errorsAreTerminal: isatty(2),
+    onSignal(signal, act) {
+      const listener = (): void => {
+        if (ENDING.has(signal)) {
+          if (ending) giveUpLater(signal);
+          ending = true;
+        }
+        act();
+      };
+      process.on(signal, listener);
+      return () => void process.off(signal, listener);
+    },
+    ...(isDaemon ? { ready } : { background: runInBackground }),
+  };
+  const exitStatus = await staprunCommand(process.argv.slice(2), io);
+  process.exit(exitStatus);
+}
+
+/** Tells the process that made us that all is well. */
+function ready(): void {
+  try {
+    if (fstatSync(READY_DESCRIPTOR).isFIFO() || fstatSync(READY_DESCRIPTOR).isSocket()) {
+      writeSync(READY_DESCRIPTOR, 'ready\n');
+    }
+  } catch {
+    // It did not wait for it.
+  }
+}
+
+/** The signals that end a run; the second one forces the end. */
+const ENDING: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP']);
+
+/** How long the forced end may take, in milliseconds, before we go by the signal itself. */
+const FORCED_PATIENCE = 3000;
+
+/**
+ * After a second signal the end is forced; where even that takes long, because a thread of ours hangs in a write that
+ * nobody takes, the process dies by the signal. The module then stops and goes by itself.
+ */
+function giveUpLater(signal: NodeJS.Signals): void {
+  setTimeout(() => {
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  }, FORCED_PATIENCE).unref();
+}
+
+void main();
