@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   closeSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -26,7 +27,7 @@ export function writeAtomically(path: string, content: string | Uint8Array, mode
     writeFileSync(temporary, content, { mode, flag: 'wx' });
     renameSync(temporary, path);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    if (existsSync(temporary)) rmSync(temporary, { force: true });
     throw error;
   }
 }
@@ -42,7 +43,7 @@ export function makeTemporaryFolder(prefix: string): string {
 
 /** Removes a folder with everything in it; one that is already gone is fine. */
 export function removeFolder(path: string): void {
-  rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+  if (existsSync(path)) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
 }
 
 /**

@@ -12,6 +12,12 @@ const ENVIRONMENT = { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
 /** Options that point apt at other lists than the machine's own. */
 export type AptOptions = readonly string[];
 
+/** Starts a step: shown on a terminal while it lasts, and as a line of its own where steps are logged. */
+function beginStep(ctx: PassContext, step: string): void {
+  ctx.progress.update(step);
+  ctx.log(1, step);
+}
+
 /** True where apt has no package lists yet, as on a machine that was just installed. */
 export function hasNoLists(machine: Machine): boolean {
   const folder = below(machine, '/var/lib/apt/lists');
@@ -20,7 +26,7 @@ export function hasNoLists(machine: Machine): boolean {
 
 /** Fetches the package lists anew. */
 export async function updateLists(machine: Machine, ctx: PassContext, options: AptOptions = []): Promise<void> {
-  ctx.progress.update('fetching the package lists');
+  beginStep(ctx, 'fetching the package lists');
   const result = await machine.run('apt-get', [...options, 'update'], { env: ENVIRONMENT, signal: ctx.signal });
   ctx.log(2, result.stdout + result.stderr);
   // A repository that fails is told only if a package is missing in the end: it may have nothing to do with us.
@@ -64,7 +70,7 @@ export async function installPackages(machine: Machine, packages: readonly strin
     let total = 0;
     let done = 0;
     const step = `installing ${packages.join(' ')}`;
-    ctx.progress.update(step);
+    beginStep(ctx, step);
     const result = await machine.run(
       'apt-get',
       [
@@ -124,7 +130,7 @@ export async function unpackPackages(
         env: ENVIRONMENT,
         signal: ctx.signal,
       });
-    ctx.progress.update(`fetching ${packages.join(' ')}`);
+    beginStep(ctx, `fetching ${packages.join(' ')}`);
     let result = await fetch();
     if (result.code !== 0) {
       await updateLists(machine, ctx, options);
@@ -132,6 +138,7 @@ export async function unpackPackages(
     }
     if (result.code !== 0) throw new DiagnosticError(aptFault(`cannot fetch ${packages.join(' ')}`, result));
     mkdirSync(beside, { recursive: true });
+    beginStep(ctx, `unpacking ${packages.join(' ')}`);
     const files = readdirSync(fetched).filter((name) => name.endsWith('.deb'));
     for (const [index, file] of files.entries()) {
       ctx.progress.update(`unpacking ${packages.join(' ')}`, index / files.length);
@@ -149,7 +156,9 @@ export async function unpackPackages(
     if (code === undefined || error instanceof DiagnosticError) throw error;
     throw new DiagnosticError(prepFault('unwritable', `cannot write ${into}: ${(error as Error).message}`));
   } finally {
-    for (const folder of [fetched, beside, `${beside}.old`]) rmSync(folder, { recursive: true, force: true });
+    for (const folder of [fetched, beside, `${beside}.old`]) {
+      if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });
+    }
     ctx.progress.finish();
   }
 }

@@ -1,5 +1,5 @@
 // Finds out what a machine lacks for running scripts: on its own kernel, or in the embedded guest.
-import { existsSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { findKernelBuild, which } from '@stapkit/kbuild';
 import { type PassContext, quietContext } from '@stapkit/pass';
 import { findGuestKernels } from '@stapkit/vm';
@@ -148,10 +148,7 @@ async function guestRequirements(
       apt: ['qemu-system-x86'],
       dnf: ['qemu-system-x86-core'],
     }),
-    program(machine, 'busybox', 'static busybox, for the guest to boot with', ['busybox'], {
-      apt: ['busybox-static'],
-      dnf: ['busybox'],
-    }),
+    busyboxRequirement(machine),
     program(machine, 'setpriv', 'setpriv', ['setpriv'], { apt: ['util-linux'], dnf: ['util-linux'] }),
     {
       id: 'guest-kernel',
@@ -165,6 +162,32 @@ async function guestRequirements(
       },
     },
   ];
+}
+
+/** The guest's first programs come from busybox, alone in a small file system: it must need no library. */
+function busyboxRequirement(machine: Machine): Requirement {
+  const path = which('busybox', machine.path);
+  const present = path !== undefined && isStatic(path);
+  return {
+    id: 'busybox',
+    title: 'static busybox, for the guest to boot with',
+    present,
+    required: true,
+    ...(present ? { path } : {}),
+    packages: { apt: ['busybox-static'], dnf: ['busybox'] },
+  };
+}
+
+function isStatic(program: string): boolean {
+  const head = Buffer.alloc(4096);
+  const file = openSync(program, 'r');
+  try {
+    readSync(file, head, 0, head.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  // A dynamic program names its loader near its start, e.g. /lib64/ld-linux-x86-64.so.2.
+  return !/\/ld[-\w]*\.so|ld-linux|ld-musl/.test(head.toString('latin1'));
 }
 
 function program(

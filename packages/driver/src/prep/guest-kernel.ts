@@ -4,7 +4,15 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DiagnosticError, type PassContext } from '@stapkit/pass';
 import { findGuestKernels, guestKernelFolder } from '@stapkit/vm';
-import { type AptOptions, dependencies, isAvailable, packageNames, prepFault, unpackPackages } from './apt.js';
+import {
+  type AptOptions,
+  dependencies,
+  isAvailable,
+  packageNames,
+  prepFault,
+  unpackPackages,
+  updateLists,
+} from './apt.js';
 import { below, type Machine, readText } from './machine.js';
 
 /** Orders releases by their numbers: 6.1.0-9 before 6.1.0-56. */
@@ -52,6 +60,30 @@ export async function imagePackages(machine: Machine, release: string, ctx: Pass
 }
 
 /**
+ * Makes the fault of a kernel that the package lists don't have.
+ *
+ * @param kind which of its packages was looked for
+ */
+export async function noSuchKernel(
+  machine: Machine,
+  kind: 'image' | 'headers',
+  release: string,
+  ctx: PassContext,
+  options: AptOptions = [],
+): Promise<DiagnosticError> {
+  const known = (await packageNames(machine, `linux-${kind}-`, ctx, options))
+    .map((name) => name.slice(`linux-${kind}-`.length))
+    .filter((name) => /^\d/.test(name) && name.endsWith(`-${machine.packageArchitecture}`))
+    .sort(compareReleases)
+    .reverse();
+  return new DiagnosticError(
+    prepFault('no-such-kernel', `no package of this system's suites holds the ${kind} of kernel ${release}`, {
+      hints: known.length > 0 ? [`they hold: ${known.slice(0, 5).join(', ')}`] : [],
+    }),
+  );
+}
+
+/**
  * Fetches a kernel for the guest.
  *
  * @throws DiagnosticError where no package has it, with the releases nearest to it as hints
@@ -63,20 +95,13 @@ export async function fetchGuestKernel(
   ctx: PassContext,
   options: AptOptions = [],
 ): Promise<void> {
-  const packages = await imagePackages(machine, release, ctx, options);
+  let packages = await imagePackages(machine, release, ctx, options);
   if (packages.length === 0) {
-    const known = (await packageNames(machine, 'linux-image-', ctx, options))
-      .map((name) => name.slice('linux-image-'.length))
-      .filter((name) => /^\d/.test(name) && name.endsWith(`-${machine.packageArchitecture}`));
-    throw new DiagnosticError(
-      prepFault('no-such-kernel', `no package holds a kernel ${release}`, {
-        hints:
-          known.length > 0
-            ? [`the package lists know: ${known.sort(compareReleases).reverse().slice(0, 5).join(', ')}`]
-            : [],
-      }),
-    );
+    // The lists may be older than the kernel.
+    await updateLists(machine, ctx, options);
+    packages = await imagePackages(machine, release, ctx, options);
   }
+  if (packages.length === 0) throw await noSuchKernel(machine, 'image', release, ctx, options);
   const into = guestKernelFolder(cacheFolder, release);
   await unpackPackages(machine, packages, into, ctx, (folder) => settleKernel(machine, folder, release, ctx), options);
 }

@@ -111,7 +111,8 @@ function readArguments(argv: readonly string[]): { flags: Flags; release: string
     if (bad !== undefined) return { fault: `"${bad}" is not a kernel release, such as 6.1.0-56-amd64` };
     return { flags: values, release: named[0] };
   } catch (error) {
-    return { fault: (error as Error).message };
+    // Only the first sentence: the rest explains Node's own rules.
+    return { fault: (error as Error).message.replace(/\. .*/s, '') };
   }
 }
 

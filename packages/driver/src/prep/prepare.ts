@@ -2,10 +2,10 @@
 import type { PassContext } from '@stapkit/pass';
 import { DiagnosticError } from '@stapkit/pass';
 import { guestKernelFolder } from '@stapkit/vm';
-import { hasNoLists, installPackages, prepFault, updateLists } from './apt.js';
+import { hasNoLists, installPackages, isAvailable, prepFault, updateLists } from './apt.js';
 import { checkPreparation, type PreparationOptions, type PreparationReport } from './check.js';
-import { fetchGuestKernel } from './guest-kernel.js';
-import { thisMachine } from './machine.js';
+import { fetchGuestKernel, noSuchKernel } from './guest-kernel.js';
+import { type Machine, thisMachine } from './machine.js';
 
 /**
  * Prepares a machine: installs packages and fetches the guest's kernel.
@@ -42,12 +42,23 @@ export async function prepare(
   }
   const missing = current.requirements.filter((item) => item.required && !item.present);
   const packages = missing.filter(({ id }) => id !== 'guest-kernel').flatMap(({ packages }) => packages.apt);
-  if (packages.length > 0 && machine.mayInstall) await installPackages(machine, [...new Set(packages)], ctx);
+  if (packages.length > 0 && machine.mayInstall) {
+    if (missing.some(({ id }) => id === 'headers')) await expectHeaders(machine, current.release, ctx);
+    await installPackages(machine, [...new Set(packages)], ctx);
+  }
   // Fetching needs no rights beyond the cache folder's.
   if (missing.some(({ id }) => id === 'guest-kernel')) {
     await fetchGuestKernel(machine, options.cacheFolder, current.release, ctx);
   }
   return checkPreparation({ ...options, release: current.release }, ctx);
+}
+
+/** Looks for the headers before anything is installed: without them the rest is of no use. */
+async function expectHeaders(machine: Machine, release: string, ctx: PassContext): Promise<void> {
+  const name = `linux-headers-${release}`;
+  if (await isAvailable(machine, name, ctx)) return;
+  await updateLists(machine, ctx);
+  if (!(await isAvailable(machine, name, ctx))) throw await noSuchKernel(machine, 'headers', release, ctx);
 }
 
 /**
