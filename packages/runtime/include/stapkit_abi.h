@@ -70,8 +70,10 @@ struct stapkit_probe {
 	void (*handler)(struct stapkit_context *c);
 	/* Takes the values for @entry; return probes only. */
 	void (*entry)(struct stapkit_context *c);
-	/* `if (…)` of the point. */
-	bool (*condition)(void);
+	/* `if (…)` of the point; an error in it counts as false. */
+	bool (*condition)(struct stapkit_context *c);
+	/* Where a handler of this probe may change another's condition. */
+	bool changes_conditions;
 	const struct stapkit_family *family;
 	const void *point;		/* the family's own description of the place */
 	const char *name;		/* pp() */
@@ -81,7 +83,8 @@ struct stapkit_probe {
 	u32 entry_size;			/* bytes that `entry` fills in */
 	/* runtime */
 	void *state;			/* the family's own */
-	bool armed;			/* its condition holds */
+	bool wanted;			/* its condition held when it was last evaluated */
+	bool armed;
 	u64 hits;
 	u64 losses[8];			/* by enum stapkit_loss_cause */
 };
@@ -110,10 +113,19 @@ struct stapkit_global {
 	u8 wrap;
 	u8 key_types[STAPKIT_KEYS_MAX];
 	u32 size;			/* entries; 0 leaves it to MAXMAPENTRIES */
-	u32 line_string;		/* bytes of a string with its NUL */
+	u32 string_size;		/* bytes of a string with its NUL */
 	void *storage;			/* s64, char[], or a pointer to the map or statistic */
 	const struct stapkit_statistic_kind *statistic;
+	const struct stapkit_global_kind *kind;	/* how it is allocated; NULL for numbers and strings */
 };
+
+/* Arrays and statistics are archive members, linked where a global is one. */
+struct stapkit_global_kind {
+	int (*create)(struct stapkit_global *global);
+	void (*destroy)(struct stapkit_global *global);
+};
+
+extern const struct stapkit_global_kind stapkit_map_kind, stapkit_statistic_kind;
 
 /* The limits that can be changed at load: set="MAXACTION=5000,…". */
 struct stapkit_limits {
@@ -146,20 +158,19 @@ struct stapkit_script {
 	u32 probe_frame;		/* bytes of the largest probe's locals */
 	u32 function_frame;		/* bytes of the largest function's locals */
 	u32 call_depth;			/* longest chain of calls; ~0 where functions recurse */
-	u32 iteration_count;
+	u32 walk_count;
 	struct stapkit_probe *probes;
 	struct stapkit_global *globals;
 	u64 *site_losses;		/* records that each print site lost */
 	const struct stapkit_family *const *families;
-	void **iterations;		/* one slot for each sorted foreach */
+	void **walk_slots;		/* one for each sorted foreach */
 	const char *description;	/* JSON, see ModuleDescription */
 	u32 description_length;
 	struct stapkit_limits limits;
 	int (*start)(void);		/* the script's own set-up: embedded C units */
 	void (*stop)(void);
 	void (*print_globals)(struct stapkit_context *c);
-	/* True where a probe's condition may have changed: re-evaluates all. */
-	bool conditional;
+	u32 buckets;			/* of the largest histogram */
 };
 
 extern struct stapkit_script stapkit_script;
@@ -182,6 +193,7 @@ struct stapkit_context {
 	void *registers;		/* struct pt_regs of the probed code, where there is one */
 	const u64 *arguments;		/* a tracepoint's arguments */
 	void *entry_data;		/* values taken at function entry */
+	s64 result;			/* what the handler gives back: $verdict */
 	void *family_data;		/* what the family passes to its own context functions */
 	struct stapkit_ring *ring;
 	u32 cpu;
@@ -189,7 +201,7 @@ struct stapkit_context {
 	u8 interruptible;		/* begin, end, error: process context, interrupts on */
 	u8 user_mode;			/* `registers` are those of user code */
 	u8 is_return;
-	u8 exit_requested;
+	u8 aborted;			/* abort(): `error` is set, but it is none */
 	u64 started;			/* cycles at entry */
 	char *error_text;		/* room for a formatted message, STAPKIT_ERROR_TEXT bytes */
 	char *scratch;			/* room for one string while a function works */
@@ -197,6 +209,7 @@ struct stapkit_context {
 	u32 matched_groups;
 	s32 matched[2 * 10];
 	char *matched_copy;
+	struct stapkit_merged *merged;	/* room for one merged statistic */
 	u32 speculation;		/* 0, or the buffer that prints go to */
 	void *print_target;		/* where prints are collected instead of the ring; see STAP_PRINTF and procfs */
 	u64 lost_string_cuts;
@@ -245,6 +258,9 @@ static inline void stapkit_pop(struct stapkit_context *c, void *frame)
 	c->nesting--;
 	c->frame = frame;
 }
+
+/* Ends an error: its text goes to @message, where one is given. False for abort(), which nothing catches. */
+bool stapkit_catch(struct stapkit_context *c, char *message);
 
 /* Raises an error with a printf-like text (kernel format directives). */
 void stapkit_error(struct stapkit_context *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -358,9 +374,18 @@ static inline u8 *stapkit_put_string(u8 *at, const char *text, u32 length)
 	return at + room;
 }
 
-/* Bytes of memory for %m and %M: @length bytes at @address, which must be readable. */
-u8 *stapkit_put_memory(struct stapkit_context *c, u8 *at, s64 address, u32 length);
-bool stapkit_check_memory(struct stapkit_context *c, s64 address, u32 length);
+/*
+ * Bytes of memory for %m and %M. The check raises an error where they can't be read; putting them in a record reads
+ * again and gives zeros where that fails after all.
+ */
+void stapkit_check_memory(struct stapkit_context *c, u64 address, u32 length, bool user);
+u8 *stapkit_put_memory(u8 *at, u64 address, u32 length, bool user);
+
+static inline u32 stapkit_memory_length(s64 length)
+{
+	return length < 0 ? 0 : length > 1024 ? 1024 : (u32)length;
+}
+
 /* Text for the output as it is. */
 void stapkit_print_text(struct stapkit_context *c, const char *text, u32 length);
 /* Asks for the end of the run. */
@@ -484,6 +509,7 @@ struct stapkit_walk {
 	const union stapkit_value *slice;
 	s64 left;			/* elements still to visit */
 	u32 node;			/* the current one */
+	u32 generation;			/* of the slot's order, see map.c */
 	void **slot;
 };
 
@@ -495,7 +521,6 @@ bool stapkit_walk_start(struct stapkit_context *c, struct stapkit_walk *walk, st
 			bool descending, u32 operation, u32 shift, s64 limit, const union stapkit_value *slice,
 			u32 fixed, void **slot);
 bool stapkit_walk_next(struct stapkit_walk *walk);
-void stapkit_walk_end(struct stapkit_walk *walk);
 s64 stapkit_walk_key(const struct stapkit_walk *walk, u32 key);
 const char *stapkit_walk_key_string(const struct stapkit_walk *walk, u32 key);
 s64 stapkit_walk_value(const struct stapkit_walk *walk);
@@ -555,7 +580,8 @@ s64 stapkit_parameter(struct stapkit_context *c, u32 index);
 s64 stapkit_return_value(struct stapkit_context *c);
 s64 stapkit_register(struct stapkit_context *c, u32 number, bool user);
 s64 stapkit_perf_counter(struct stapkit_context *c, u32 probe);
-s64 stapkit_procfs_value(struct stapkit_context *c);
+const char *stapkit_procfs_value(struct stapkit_context *c);
+void stapkit_procfs_set(struct stapkit_context *c, const char *text, bool append);
 s64 stapkit_relocation(struct stapkit_context *c, const char *module, const char *section);
 
 static inline s64 stapkit_extend(s64 value, u32 size, bool is_signed)
@@ -605,7 +631,7 @@ struct stapkit_regex_transition {
 
 struct stapkit_regex_tag {
 	u8 target;			/* 0xff ends the list */
-	u8 source;			/* 0xff: the current position */
+	u8 source;			/* 0xff: the current position; 0xfe: -1 */
 };
 
 struct stapkit_regex_state {
@@ -621,6 +647,7 @@ struct stapkit_regex {
 	const struct stapkit_regex_tag *tags;
 	u32 groups;
 	u32 registers;
+	bool tagged;
 };
 
 bool stapkit_regex_match(struct stapkit_context *c, const struct stapkit_regex *regex, const char *text);

@@ -28,7 +28,7 @@ static void toggle_work(struct work_struct *work)
 
 		if (!active || !p->condition)
 			continue;
-		on = p->condition();
+		on = READ_ONCE(p->wanted);
 		if (on == p->armed)
 			continue;
 		if (!p->family->toggle || p->family->toggle(p, on) == 0)
@@ -42,13 +42,27 @@ static void queue_toggle(struct irq_work *work)
 	schedule_work(&condition_work);
 }
 
-void stapkit_condition_start(void)
+/* Evaluates the condition of @p with @c, whose handler is done. */
+static void evaluate(struct stapkit_context *c, struct stapkit_probe *p)
+{
+	c->error = NULL;
+	WRITE_ONCE(p->wanted, p->condition(c));
+	c->error = NULL;
+	c->error_place = NULL;
+}
+
+void stapkit_condition_start(struct stapkit_context *c)
 {
 	struct stapkit_probe *p;
 
 	init_irq_work(&condition_irq_work, queue_toggle);
-	for (p = stapkit_script.probes; p < stapkit_script.probes + stapkit_script.probe_count; p++)
-		p->armed = !p->condition || p->condition();
+	for (p = stapkit_script.probes; p < stapkit_script.probes + stapkit_script.probe_count; p++) {
+		p->armed = true;
+		if (!p->condition)
+			continue;
+		evaluate(c, p);
+		p->armed = p->wanted;
+	}
 	active = true;
 }
 
@@ -68,9 +82,10 @@ void stapkit_condition_changed(struct stapkit_context *c)
 	struct stapkit_probe *p;
 
 	for (p = stapkit_script.probes; p < stapkit_script.probes + stapkit_script.probe_count; p++) {
-		if (p->condition && p->condition() != READ_ONCE(p->armed)) {
+		if (!p->condition)
+			continue;
+		evaluate(c, p);
+		if (p->wanted != READ_ONCE(p->armed))
 			irq_work_queue(&condition_irq_work);
-			return;
-		}
 	}
 }

@@ -120,6 +120,8 @@ static inline void context_reset(struct stapkit_context *c, struct stapkit_probe
 	c->matched_groups = 0;
 	c->matched_text = NULL;
 	c->print_target = NULL;
+	c->aborted = 0;
+	c->result = 0;
 	c->speculation = 0;
 }
 
@@ -155,6 +157,8 @@ static void report_error(struct stapkit_context *c)
 	s64 errors;
 	u32 length;
 
+	if (c->aborted)
+		return;
 	if (stapkit_script.limits.suppress_errors) {
 		atomic64_inc(&stapkit_session.errors);
 		return;
@@ -177,7 +181,7 @@ void stapkit_context_leave(struct stapkit_context *c)
 	if (unlikely(c->error))
 		report_error(c);
 	stapkit_overload_leave(c);
-	if (unlikely(stapkit_script.conditional))
+	if (unlikely(c->probe->changes_conditions))
 		stapkit_condition_changed(c);
 	barrier();
 	this_cpu_ptr(&cpu_contexts)->active = c->level;
@@ -225,4 +229,23 @@ void stapkit_error(struct stapkit_context *c, const char *format, ...)
 	vscnprintf(c->error_text, STAPKIT_ERROR_TEXT, format, arguments);
 	va_end(arguments);
 	c->error = c->error_text;
+}
+
+bool stapkit_catch(struct stapkit_context *c, char *message)
+{
+	if (c->aborted)
+		return false;
+	if (message) {
+		u32 size = stapkit_script.string_size;
+		u32 length;
+
+		/* The text may lie in error_text; the place comes behind it, as in a message. */
+		strscpy(message, c->error, size);
+		length = strlen(message);
+		if (c->error_place && *c->error_place)
+			scnprintf(message + length, size - length, " near %s", c->error_place);
+	}
+	c->error = NULL;
+	c->error_place = NULL;
+	return true;
 }

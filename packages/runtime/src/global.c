@@ -3,33 +3,16 @@
 #include "context.h"
 #include "global.h"
 
-/*
- * Arrays and statistics are archive members of their own. The script refers to their functions and so has them linked;
- * these weak references must not.
- */
-extern const struct stapkit_global_kind stapkit_map_kind __attribute__((weak));
-extern const struct stapkit_global_kind stapkit_statistic_kind __attribute__((weak));
-
-static const struct stapkit_global_kind *kind_of(const struct stapkit_global *g)
-{
-	if (g->keys)
-		return &stapkit_map_kind;
-	if (g->type == STAPKIT_STATISTIC)
-		return &stapkit_statistic_kind;
-	return NULL;
-}
-
 int stapkit_global_create(void)
 {
 	struct stapkit_global *g;
 
 	for (g = stapkit_script.globals; g < stapkit_script.globals + stapkit_script.global_count; g++) {
-		const struct stapkit_global_kind *kind = kind_of(g);
 		int err;
 
-		if (!kind)
+		if (!g->kind)
 			continue;
-		err = kind->create(g);
+		err = g->kind->create(g);
 		if (err) {
 			pr_err("stapkit: %s: no memory for global %s\n", THIS_MODULE->name, g->name);
 			stapkit_global_destroy();
@@ -44,10 +27,8 @@ void stapkit_global_destroy(void)
 	struct stapkit_global *g;
 
 	for (g = stapkit_script.globals; g < stapkit_script.globals + stapkit_script.global_count; g++) {
-		const struct stapkit_global_kind *kind = kind_of(g);
-
-		if (kind && *(void **)g->storage)
-			kind->destroy(g);
+		if (g->kind && *(void **)g->storage)
+			g->kind->destroy(g);
 	}
 }
 

@@ -10,10 +10,4 @@ void stapkit_global_destroy(void);
 /* Prints the globals that are only written, when the run ends. */
 void stapkit_global_print_all(void);
 
-/* Set by the archive members for arrays and statistics when they are linked. */
-struct stapkit_global_kind {
-	int (*create)(struct stapkit_global *global);
-	void (*destroy)(struct stapkit_global *global);
-};
-
 #endif

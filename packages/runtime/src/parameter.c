@@ -68,7 +68,7 @@ static int set_global(const char *name, const char *value)
 			return err;
 		}
 		if (g->type == STAPKIT_STRING_TYPE) {
-			strscpy(g->storage, value, g->line_string);
+			strscpy(g->storage, value, g->string_size);
 			return 0;
 		}
 		return -EINVAL;

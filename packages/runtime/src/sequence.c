@@ -40,10 +40,11 @@ void stapkit_sequence_run(const struct stapkit_family *family)
 		/* exit() or an error in one begin probe keeps the later ones from running. */
 		if (family == &stapkit_family_begin && atomic_read(&stapkit_session.state) != STAPKIT_STARTING)
 			return;
-		if (p->condition && !p->condition())
+		c = stapkit_context_enter_sequence(p);
+		if (p->condition && !p->condition(c))
 			continue;
 		p->hits++;
-		c = stapkit_context_enter_sequence(p);
+		c->error = NULL;
 		p->handler(c);
 		stapkit_context_leave_sequence(c);
 		cond_resched();

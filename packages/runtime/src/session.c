@@ -113,7 +113,7 @@ int stapkit_session_start(s64 target)
 	}
 	stapkit_sequence_run(&stapkit_family_begin);
 	if (atomic_read(&stapkit_session.state) == STAPKIT_STARTING) {
-		stapkit_condition_start();
+		stapkit_condition_start(stapkit_context_enter_sequence(NULL));
 		/* RUNNING first: a probe that fires while others are being armed is a hit like any other. */
 		atomic_cmpxchg(&stapkit_session.state, STAPKIT_STARTING, STAPKIT_RUNNING);
 		err = arm_families();
@@ -144,9 +144,12 @@ static void session_stop(bool run_end)
 		/* Handlers run with interrupts off, so this waits for the last of them. */
 		synchronize_rcu();
 		if (run_end && stapkit_session.start_stamp) {
-			stapkit_sequence_run(atomic_read(&stapkit_session.failed) ? &stapkit_family_error :
-											&stapkit_family_end);
-			stapkit_global_print_all();
+			if (atomic_read(&stapkit_session.failed)) {
+				stapkit_sequence_run(&stapkit_family_error);
+			} else {
+				stapkit_sequence_run(&stapkit_family_end);
+				stapkit_global_print_all();
+			}
 		}
 		finish_families();
 	}

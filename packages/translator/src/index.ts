@@ -1,4 +1,6 @@
 // @stapkit/translator: pass 3, an elaborated script to C against the thin ABI of packages/runtime. It runs no compiler.
+
+export type { Backend, TranslateOptions } from './backend.js';
 export type { CModule, EmbeddedUnit } from './c-module.js';
 export {
   type GlobalDescription,
@@ -8,3 +10,4 @@ export {
   type PrintSite,
   type ProbeDescription,
 } from './description.js';
+export { kernelBackend, translatePass } from './translate.js';

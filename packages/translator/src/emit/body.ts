@@ -1,0 +1,171 @@
+// The emitter of one handler or function: its locals, temporaries, labels and lines. Expressions, strings, statements
+// are in files of their own and work on this.
+import type { Expression, LocalVariable, ValueType } from '@stapkit/elaborator';
+import { invariant, type Span } from '@stapkit/pass';
+import { cName, cString } from './c-text.js';
+import type { ScriptEmission } from './script.js';
+import { Writer } from './writer.js';
+
+/** Where jumps of the current statement go. */
+export interface Targets {
+  /** An error's label: the handler's end, or the innermost catch. */
+  readonly fail: string;
+  /** `next`, `return` and running off the end. */
+  readonly done: string;
+  readonly break?: string;
+  readonly continue?: string;
+}
+
+export class BodyEmission {
+  readonly out = new Writer();
+  targets: Targets;
+  /** Labels that something jumps to; others are not written, for the compiler warns of them. */
+  readonly usedLabels = new Set<string>();
+  private numbers = 0;
+  private stringsInUse = 0;
+  private stringsAtMost = 0;
+  /** Locals that are the C parameters themselves, since nothing assigns them. */
+  private readonly direct = new Map<number, string>();
+  /** In a function with overloads: emits the call that `next` stands for. */
+  fallback: (() => void) | undefined;
+  /** True where a handler's locked part can end it before the rest has run. */
+  needsFinished = false;
+  /** True where the body calls functions, and so must move the frame. */
+  calls = false;
+
+  constructor(
+    readonly module: ScriptEmission,
+    readonly locals: readonly LocalVariable[],
+    /** The name of its `struct …_locals`. */
+    readonly name: string,
+    /** What `return` does: a function's result type, or undefined for a probe. */
+    readonly result: ValueType | 'none' | undefined,
+    /** The probe, for what only its context has. */
+    readonly probe?: number,
+  ) {
+    this.targets = { fail: 'done', done: 'done' };
+  }
+
+  /** Makes a local stand for a C parameter. */
+  bindParameter(local: number, name: string): void {
+    this.direct.set(local, name);
+  }
+
+  isDirect(local: number): boolean {
+    return this.direct.has(local);
+  }
+
+  local(index: number): string {
+    return this.direct.get(index) ?? `l->v${index}_${cName(this.locals[index]!.name)}`;
+  }
+
+  localType(index: number): ValueType {
+    return this.locals[index]!.type;
+  }
+
+  /** A number for names that must be unique in this body. */
+  unique(): number {
+    this.numbers += 1;
+    return this.numbers;
+  }
+
+  /** Declares a number at this place and returns its name. */
+  number(value: string): string {
+    const name = `t${this.unique()}`;
+    this.out.line(`s64 ${name} = ${value};`);
+    return name;
+  }
+
+  /** Room for a string until the statement ends. */
+  stringRoom(): string {
+    const name = `l->s${this.stringsInUse}`;
+    this.stringsInUse += 1;
+    this.stringsAtMost = Math.max(this.stringsAtMost, this.stringsInUse);
+    return name;
+  }
+
+  /** Runs `write` and gives back the string room that it took. */
+  scoped<T>(write: () => T): T {
+    const mark = this.stringsInUse;
+    try {
+      return write();
+    } finally {
+      this.stringsInUse = mark;
+    }
+  }
+
+  withTargets<T>(targets: Partial<Targets>, write: () => T): T {
+    const outer = this.targets;
+    this.targets = { ...outer, ...targets };
+    try {
+      return write();
+    } finally {
+      this.targets = outer;
+    }
+  }
+
+  goto(label: string | undefined): string {
+    invariant(label !== undefined, 'a jump without a target');
+    this.usedLabels.add(label);
+    return `goto ${label};`;
+  }
+
+  /** Writes a label where something jumps to it. */
+  label(name: string): void {
+    if (this.usedLabels.has(name)) this.out.label(name);
+  }
+
+  at(span: Span): void {
+    this.out.at(this.module.places.position(span).line, span.file);
+  }
+
+  /** Ends the handler with an error where the condition holds. */
+  failIf(condition: string, message: string, span: Span, operator?: string): void {
+    this.out.open(`if (unlikely(${condition})) {`);
+    this.out.line(`stapkit_fail(c, ${cString(message)}, ${cString(this.module.places.near(span, operator))});`);
+    this.out.line(this.goto(this.targets.fail));
+    this.out.close();
+  }
+
+  /** Ends the handler where the call before raised an error. */
+  failOnError(span: Span | undefined): void {
+    this.out.open('if (unlikely(c->error)) {');
+    if (span) this.out.line(`stapkit_blame(c, ${cString(this.module.places.near(span))});`);
+    this.out.line(this.goto(this.targets.fail));
+    this.out.close();
+  }
+
+  /** `next` in a function: goes on with the next overload, and returns what that gives. */
+  emitFallback(span: Span): void {
+    if (this.fallback) {
+      this.fallback();
+      this.out.line(this.goto(this.targets.done));
+      return;
+    }
+    this.out.line(`stapkit_fail(c, "all functions exhausted", ${cString(this.module.places.near(span))});`);
+    this.out.line(this.goto(this.targets.fail));
+  }
+
+  /** Emits code that may turn out to have no statements of its own. */
+  captured<T>(write: () => T): { readonly value: T; readonly lines: readonly string[] } {
+    return this.out.capture(write);
+  }
+
+  changes(e: Expression): boolean {
+    return this.module.effects.changes(e);
+  }
+
+  /** The members of the frame: the locals that are not parameters, and the strings that expressions need. */
+  frameMembers(): string[] {
+    const members: string[] = [];
+    this.locals.forEach((local, index) => {
+      if (!this.direct.has(index) && local.type === 'long') members.push(`\ts64 v${index}_${cName(local.name)};`);
+    });
+    this.locals.forEach((local, index) => {
+      if (!this.direct.has(index) && local.type === 'string')
+        members.push(`\tchar v${index}_${cName(local.name)}[STAPKIT_STRING];`);
+    });
+    for (let index = 0; index < this.stringsAtMost; index++) members.push(`\tchar s${index}[STAPKIT_STRING];`);
+    return members;
+  }
+}

@@ -1,0 +1,54 @@
+// Values that only a probe's own context has: parameters, registers, the arguments of a tracepoint.
+import type { Expression } from '@stapkit/elaborator';
+import { unreachable } from '@stapkit/pass';
+import type { BodyEmission } from './body.js';
+import { cString } from './c-text.js';
+import { emitNumber } from './expression.js';
+import { emitString } from './string.js';
+
+export function emitContext(b: BodyEmission, e: Extract<Expression, { kind: 'context' }>): string {
+  const { source } = e;
+  switch (source.kind) {
+    case 'parameter':
+      return checked(b, e, extend(`stapkit_parameter(c, ${source.index})`, source.size, source.signed));
+    case 'return-value':
+      return extend('stapkit_return_value(c)', source.size, source.signed);
+    case 'register':
+      return checked(b, e, `stapkit_register(c, ${source.number}, ${source.space === 'user'})`);
+    case 'tracepoint-argument':
+      return `(s64)c->arguments[${source.index}]`;
+    case 'relocation':
+      return checked(b, e, `stapkit_relocation(c, ${cString(source.module)}, ${cString(source.section)})`);
+    case 'perf-counter':
+      return checked(b, e, `stapkit_perf_counter(c, ${source.probe})`);
+    case 'hook-argument':
+      return `(s64)c->arguments[${source.index}]`;
+    case 'procfs-value':
+      // A string; see `emitString`.
+      return '0';
+    default:
+      return unreachable(source, 'context value');
+  }
+}
+
+function checked(b: BodyEmission, e: Extract<Expression, { kind: 'context' }>, text: string): string {
+  const value = b.number(text);
+  b.failOnError(e.span);
+  return value;
+}
+
+function extend(value: string, size: number, signed: boolean): string {
+  return size === 8 ? value : `stapkit_extend(${value}, ${size}, ${signed})`;
+}
+
+/** What a probe gives back: `$value` of a procfs read probe, `$verdict` of a netfilter hook. */
+export function emitContextStore(b: BodyEmission, e: Extract<Expression, { kind: 'context-store' }>): string {
+  if (e.type === 'string') {
+    const text = emitString(b, e.value);
+    b.out.line(`stapkit_procfs_set(c, ${text}, ${e.append});`);
+    return '0';
+  }
+  const value = b.number(emitNumber(b, e.value));
+  b.out.line(`c->result = ${value};`);
+  return value;
+}

@@ -1,0 +1,110 @@
+// The unit of embedded C: the documented API (STAP_ARG_x, STAP_RETVALUE, STAP_GET_x, …) as macros around each text.
+// `stapkit_embedded.h` of the runtime has the kernel headers and the macros that are the same for all.
+
+import type { ResolvedFunction, ValueType } from '@stapkit/elaborator';
+import type { Span } from '@stapkit/pass';
+import { embeddedUses } from '../analysis/effects.js';
+import { cName } from './c-text.js';
+import type { ScriptEmission } from './script.js';
+
+interface EmbeddedCode {
+  readonly code: string;
+  readonly pragmas: readonly string[];
+  readonly span: Span;
+  readonly result: ValueType | 'none';
+  /** For a function: its name and parameters. */
+  readonly name?: string;
+  readonly parameters?: readonly { readonly name: string; readonly type: ValueType }[];
+}
+
+/** Adds a text to the module's unit and returns the name of the C function that runs it. */
+export function embeddedFunction(module: ScriptEmission, text: EmbeddedCode): string {
+  const name = text.name ?? `embedded_${module.embedded.length}`;
+  const parameters = text.parameters ?? [];
+  const signature = [
+    'struct stapkit_context *c',
+    ...(text.result === 'string' ? ['char *result'] : []),
+    ...parameters.map((p) => (p.type === 'string' ? `const char *a_${cName(p.name)}` : `s64 a_${cName(p.name)}`)),
+  ].join(', ');
+  const type = text.result === 'long' ? 's64' : 'void';
+  module.externals.set(name, `${type} ${name}(${signature});`);
+  module.embedded.push(printFunction(module, text, `${type} ${name}(${signature})`, parameters));
+  return name;
+}
+
+/** A whole function that a script declares with a body of embedded C. */
+export function embeddedDeclaration(module: ScriptEmission, index: number, declared: ResolvedFunction): void {
+  if (declared.body.kind !== 'embedded') return;
+  embeddedFunction(module, {
+    ...declared.body,
+    result: declared.result,
+    name: module.functionName(index),
+    parameters: declared.locals.slice(0, declared.parameters),
+  });
+}
+
+/** Embedded C at the top level: definitions for what follows. */
+export function embeddedBlock(module: ScriptEmission, code: string, span: Span): void {
+  const { line } = module.places.position(span);
+  module.embedded.push(`#line ${line} ${JSON.stringify(span.file)}\n${code}\n`);
+}
+
+function printFunction(
+  module: ScriptEmission,
+  text: EmbeddedCode,
+  signature: string,
+  parameters: readonly { readonly name: string; readonly type: ValueType }[],
+): string {
+  const lines: string[] = [`${signature};`, signature, '{'];
+  const defined: string[] = [];
+  const define = (name: string, value: string): void => {
+    lines.push(`#undef ${name.replace(/\(.*/, '')}`, `#define ${name} ${value}`);
+    defined.push(name.replace(/\(.*/, ''));
+  };
+  for (const p of parameters) define(`STAP_ARG_${p.name}`, `(a_${cName(p.name)})`);
+  if (text.result === 'long') {
+    lines.push('\ts64 stapkit_result = 0;');
+    define('STAP_RETVALUE', 'stapkit_result');
+    define('STAP_RETURN(v)', 'do { stapkit_result = (s64)(v); goto stapkit_out; } while (0)');
+  } else if (text.result === 'string') {
+    lines.push('\tresult[0] = 0;');
+    define('STAP_RETVALUE', 'result');
+    define('STAP_RETURN(v)', 'do { strscpy(result, (v), STAPKIT_STRING); goto stapkit_out; } while (0)');
+  } else {
+    define('STAP_RETURN()', 'goto stapkit_out');
+  }
+  for (const [index, how] of embeddedUses(module.script, text)) {
+    const global = module.script.globals[index]!;
+    if (global.keys.length > 0) continue;
+    const name = module.globalName(index);
+    define(`STAP_GET_${global.name}()`, `(${name})`);
+    if (how === 'write' || text.code.includes(`STAP_SET_${global.name}`))
+      define(
+        `STAP_SET_${global.name}(v)`,
+        global.type === 'string' ? `strscpy(${name}, (v), STAPKIT_STRING)` : `(${name} = (s64)(v))`,
+      );
+  }
+  const { line } = module.places.position(text.span);
+  lines.push('\t{', `#line ${line} ${JSON.stringify(text.span.file)}`);
+  const code = text.result === 'long' && isExpression(text) ? `STAP_RETVALUE = (${text.code});` : text.code;
+  lines.push(code, '\t}', '\tgoto stapkit_out;', 'stapkit_out:');
+  lines.push(text.result === 'long' ? '\treturn stapkit_result;' : '\treturn;', '}');
+  for (const name of defined) lines.push(`#undef ${name}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/** Embedded C as an expression gives its value by being one, without a statement. */
+function isExpression(text: EmbeddedCode): boolean {
+  return text.name === undefined && !/;|STAP_RET/.test(text.code.replace(/\/\*[\s\S]*?\*\//g, ''));
+}
+
+/** The unit's C, or undefined where the script has no embedded C of its own. */
+export function printUnit(module: ScriptEmission): string | undefined {
+  if (module.embedded.length === 0) return undefined;
+  const globals = module.script.globals.flatMap((global, index) => {
+    if (global.keys.length > 0 || global.type === 'statistic') return [];
+    const name = module.globalName(index);
+    return [global.type === 'string' ? `extern char ${name}[STAPKIT_STRING];` : `extern s64 ${name};`];
+  });
+  return ['#include "stapkit_embedded.h"', '', ...globals, '', ...module.embedded].join('\n');
+}

@@ -1,0 +1,116 @@
+// What all the emitters of one module share: the script, its analyses, and the tables that fill up while code is
+// written (print sites, formats, automata, walk slots).
+import type { Elaborated, Format, ResolvedFunction, ResolvedProbe } from '@stapkit/elaborator';
+import type { LimitValues } from '@stapkit/pass';
+import { Effects } from '../analysis/effects.js';
+import { type LockPlan, planLocks } from '../analysis/locks.js';
+import type { PrintSite } from '../description.js';
+import { cName, cString } from './c-text.js';
+import { Places } from './places.js';
+
+export class ScriptEmission {
+  readonly effects: Effects;
+  readonly locks: LockPlan;
+  readonly places: Places;
+  readonly sites: PrintSite[] = [];
+  /** Static tables that handlers refer to: formats, automata. */
+  readonly tables: string[] = [];
+  /** Functions of the runtime that tapset functions stand for: name → prototype. */
+  readonly externals = new Map<string, string>();
+  /** Embedded C that needs kernel headers. */
+  readonly embedded: string[] = [];
+  /** Slots for sorted walks. */
+  walkSlots = 0;
+  usedAutomata = new Set<number>();
+  private readonly formats = new Map<string, string>();
+
+  constructor(
+    readonly script: Elaborated,
+    readonly limits: LimitValues,
+    /** Bytes of a string with its NUL. */
+    readonly stringSize: number,
+  ) {
+    this.effects = new Effects(script);
+    this.locks = planLocks(script, this.effects);
+    this.places = new Places(script.sources);
+  }
+
+  /** The C name of a global's storage, of its lock, of a function, of a probe's handler. */
+  globalName(index: number): string {
+    return `global_${index}_${cName(this.script.globals[index]!.name)}`;
+  }
+
+  lockName(index: number): string {
+    return `lock_${index}_${cName(this.script.globals[index]!.name)}`;
+  }
+
+  functionName(index: number): string {
+    return `function_${index}_${cName(this.script.functions[index]!.name)}`;
+  }
+
+  probeName(index: number): string {
+    return `probe_${index}`;
+  }
+
+  /** The runtime function that a tapset function stands for, by its pragma `runtime: NAME`. */
+  runtimeFunction(declared: ResolvedFunction): string | undefined {
+    if (declared.body.kind !== 'embedded') return undefined;
+    for (const pragma of declared.body.pragmas) {
+      const match = /^runtime\s*:\s*([A-Za-z_]\w*)$/.exec(pragma.trim());
+      if (match) return match[1];
+    }
+    return undefined;
+  }
+
+  /** True where a handler of this probe may change the value of a point's `if (…)`. */
+  changesCondition(probe: ResolvedProbe): boolean {
+    const uses = this.effects.ofStatement(probe.body);
+    for (const other of this.script.probes) {
+      if (!other.condition) continue;
+      for (const global of this.effects.ofExpression(other.condition).keys()) {
+        const use = uses.get(global);
+        if (use && use.writes + use.adds > 0) return true;
+      }
+    }
+    return false;
+  }
+
+  /** A static table of a format's pieces; returns its name. */
+  formatTable(format: Format): string {
+    const rows = format.pieces.map((piece) => {
+      if (piece.kind === 'text')
+        return `\t{ .text = ${cString(piece.text)}, .length = sizeof(${cString(piece.text)}) - 1 },`;
+      const flags = [...piece.flags].reduce((sum, flag) => sum | (FLAGS[flag] ?? 0), 0);
+      const width = piece.width === 'argument' ? -2 : (piece.width ?? -1);
+      const precision = piece.precision === 'argument' ? -2 : (piece.precision ?? -1);
+      return `\t{ .conversion = '${piece.conversion}', .flags = ${flags}, .size = ${sizeBytes(piece.size)}, .width = ${width}, .precision = ${precision} },`;
+    });
+    const text = rows.join('\n');
+    const known = this.formats.get(text);
+    if (known !== undefined) return known;
+    const name = `format_${this.formats.size}`;
+    this.formats.set(text, name);
+    this.tables.push(`static const struct stapkit_piece ${name}[] = {\n${text}\n};`);
+    return name;
+  }
+}
+
+const FLAGS: Readonly<Record<string, number>> = { '-': 1, '+': 2, ' ': 4, '#': 8, '0': 16 };
+
+/** Bytes of a size modifier: a number, or C's `hh`, `h`, `l`, `ll`. */
+function sizeBytes(size: string | undefined): number {
+  switch (size) {
+    case undefined:
+      return 0;
+    case 'hh':
+      return 1;
+    case 'h':
+      return 2;
+    case 'l':
+    case 'll':
+    case 'L':
+      return 8;
+    default:
+      return Number.parseInt(size, 10) || 0;
+  }
+}
