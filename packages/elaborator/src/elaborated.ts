@@ -98,6 +98,8 @@ export interface ResolvedProbe extends Place {
   readonly name: string;
   /** The point as the script wrote it, e.g. `vfs.read`. */
   readonly written: string;
+  /** Every point of the declaration it came from, as written: `begin,end`. */
+  readonly declared?: string;
   /** From the written point outwards to the resolved one: each alias and wildcard expansion on the way. */
   readonly chain: readonly ProbeStep[];
   readonly point: ResolvedPoint;
@@ -236,8 +238,10 @@ export interface UprobePoint {
   readonly function?: string;
 }
 
+/** `input.char`, or `input.line` where `line` is set: the script's own standard input. */
 export interface InputPoint {
   readonly family: 'input';
+  readonly line?: boolean;
 }
 
 // ------------------------------------------------------------------------------------------------------ statements
@@ -460,7 +464,17 @@ export type Expression =
       readonly space: 'kernel' | 'user';
       readonly length?: Expression;
     }
-  | { readonly kind: 'context'; readonly type: 'long'; readonly span: Span; readonly source: ContextSource }
+  /** A string only for `procfs-value`. */
+  | { readonly kind: 'context'; readonly type: ValueType; readonly span: Span; readonly source: ContextSource }
+  /** Sets what the probe gives back: `$value` of a procfs read probe (`.=` appends), `$verdict` of netfilter. */
+  | {
+      readonly kind: 'context-store';
+      readonly type: ValueType;
+      readonly span: Span;
+      readonly source: ContextSource;
+      readonly append: boolean;
+      readonly value: Expression;
+    }
   /** What `entryValues[slot]` of this probe was when the function was entered. */
   | { readonly kind: 'entry-value'; readonly type: ValueType; readonly slot: number }
   /** Evaluates `value` into `local`, then `body`: for values that are used twice. */
@@ -495,6 +509,9 @@ export type ContextSource =
   /** The difference between a module's link-time and run-time addresses; 0 for the kernel without KASLR. */
   | { readonly kind: 'relocation'; readonly module: string; readonly section: string }
   | { readonly kind: 'perf-counter'; readonly probe: number }
+  /** An argument of a netfilter hook: 0 hook number, 1 skb, 2 in, 3 out, 4 verdict. */
+  | { readonly kind: 'hook-argument'; readonly index: number }
+  /** What was written to a procfs file or typed at the script's input; a string. */
   | { readonly kind: 'procfs-value' };
 
 /** A format taken to pieces; `arguments` go to the directives in order, `*` widths and precisions included. */
@@ -518,28 +535,45 @@ export type FormatPiece =
 
 // ----------------------------------------------------------------------------------------------------------- regex
 
-/** A minimal DFA over bytes. State 0 starts. */
+/**
+ * A minimal DFA over bytes. State 0 starts. The subject's end is read as one byte 0 after its last, so `$` is a transition
+ * on 0; no other transition takes 0. A run goes on until no transition fits or the 0 was consumed, and the subject
+ * matches if an accepting state was passed; the last one passed counts. Without tags the first accepting state passed is
+ * enough, and it has no transitions.
+ */
 export interface RegexAutomaton {
   readonly pattern: string;
   readonly groups: number;
   readonly states: readonly RegexState[];
+  /** How many registers the tag operations use, the results included. */
+  readonly registers: number;
+  /** False where no handler asks for the groups: there are no tag operations then. */
+  readonly tagged: boolean;
 }
 
 export interface RegexState {
   readonly accepting: boolean;
-  /** Byte ranges, both ends inclusive, with the tag operations to do on the way (register = position or copy). */
+  /**
+   * Byte ranges, both ends inclusive, in order, with the tag operations to do on the way, one after another. The current
+   * position is then the offset of the byte that is being consumed.
+   */
   readonly transitions: readonly {
     readonly from: number;
     readonly to: number;
     readonly target: number;
     readonly tags: readonly RegexTag[];
   }[];
-  /** Tag operations on acceptance; register 2g and 2g+1 then hold the bounds of group g. */
+  /**
+   * Tag operations on each pass through an accepting state; register 2g and 2g+1 then hold the bounds of group g, group 0
+   * being the whole match. The current position is the offset of the next byte, but never beyond the subject's length.
+   */
   readonly finish: readonly RegexTag[];
 }
 
 export interface RegexTag {
   readonly register: number;
-  /** Undefined sets it to the current position. */
+  /** The register to copy; undefined sets it to the current position. */
   readonly copyOf?: number;
+  /** Set on results of groups that took no part in the match: the register becomes -1. */
+  readonly unset?: boolean;
 }

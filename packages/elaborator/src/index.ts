@@ -1,2 +1,16 @@
-export * from './elaborated.js';
-export * from './symbol-source.js';
+// @stapkit/elaborator: pass 2. A parsed script and a kernel's facts go in; out comes what the script means, fully typed
+// and with every name resolved, as plain data. It knows nothing of C and touches no file.
+export {
+  derive,
+  type ElaborateOptions,
+  elaborate,
+  elaboratePass,
+  INNER_PASSES,
+  type InnerPassName,
+  summarizeElaborated,
+} from './elaborate.js';
+export type * from './elaborated.js';
+export type { BuiltPoint, Family, PointFault, PointPattern, PointRequest, PointVariable } from './families/family.js';
+export { FAMILIES } from './families/table.js';
+export { compileRegex, type RegexFault } from './regex.js';
+export type * from './symbol-source.js';

@@ -1,0 +1,177 @@
+// Every message of pass 2, in SystemTap's wording where it has one. Codes are `elaborate/…`.
+import { type Diagnostic, positionAt, type RelatedPlace } from '@stapkit/pass';
+import type { DraftType, Token } from './draft.js';
+
+function named(message: string, token: Token | undefined): string {
+  return token ? `${message}: ${token.text}` : message;
+}
+
+function place(message: string, token: Token): RelatedPlace {
+  return { message: named(message, token), span: token.span };
+}
+
+/** The macros and arguments that a token came through, innermost first. */
+function originChain(token: Token | undefined): RelatedPlace[] {
+  const chain: RelatedPlace[] = [];
+  for (let origin = token?.origin; origin && chain.length < 50; origin = origin.outer) {
+    chain.push({
+      message: origin.kind === 'macro' ? `in expansion of macro '@${origin.name}'` : `in argument '${origin.name}'`,
+      span: origin.use,
+    });
+  }
+  return chain;
+}
+
+interface Extra {
+  readonly related?: readonly RelatedPlace[];
+  readonly hints?: readonly string[];
+}
+
+function error(code: string, message: string, token: Token | undefined, extra: Extra = {}): Diagnostic {
+  return make('error', code, message, token, extra);
+}
+
+function warning(code: string, message: string, token: Token | undefined, extra: Extra = {}): Diagnostic {
+  return make('warning', code, message, token, extra);
+}
+
+function make(severity: 'error' | 'warning', code: string, message: string, token: Token | undefined, extra: Extra) {
+  const related = [...(extra.related ?? []), ...originChain(token)];
+  return {
+    code: `elaborate/${code}`,
+    severity,
+    class: 'semantic',
+    message: named(message, token),
+    ...(token ? { span: token.span } : {}),
+    ...(related.length > 0 ? { related } : {}),
+    ...(extra.hints && extra.hints.length > 0 ? { hints: extra.hints } : {}),
+  } satisfies Diagnostic;
+}
+
+function similar(names: readonly string[]): string {
+  return names.length > 0 ? ` (similar: ${names.join(', ')})` : '';
+}
+
+/** The messages, one function each. */
+export const messages = {
+  // ------------------------------------------------------------------------------------------------ names
+  unresolvedFunction: (name: string, near: readonly string[], token: Token) =>
+    error('unresolved-function', `unresolved function ${name}${similar(near)}`, token),
+  arityMismatch: (name: string, takes: readonly number[], token: Token, declared: readonly Token[]) =>
+    error('function-arity', `arity mismatch found (function '${name}' takes ${takes.join(', ')} args)`, token, {
+      related: declared.map((at) => ({ message: at.text, span: at.span })),
+    }),
+  unresolvedArray: (name: string, arity: number, token: Token) =>
+    error('unresolved-array', `unresolved arity-${arity} global array ${name}, missing global declaration?`, token),
+  inconsistentArity: (first: number, now: number, token: Token, firstPlace: Token | undefined) =>
+    error('inconsistent-arity', `inconsistent arity (${first} vs ${now})`, token, {
+      related: firstPlace ? [place(`arity ${first} first inferred here`, firstPlace)] : [],
+    }),
+  tooManyKeys: (token: Token, most: number) => error('too-many-keys', `array has more than ${most} indexes`, token),
+  statisticLocal: (token: Token) =>
+    error('statistic-local', 'stat locals not supported, missing global declaration? ', token),
+  duplicateGlobal: (token: Token, first: Token) =>
+    error('duplicate-global', 'duplicate global name', token, { related: [place('first declared here', first)] }),
+  duplicateFunction: (token: Token, first: Token) =>
+    error('duplicate-function', 'conflicting functions', token, { related: [place('first declared here', first)] }),
+  functionGlobalConflict: (name: string, token: Token, first: Token) =>
+    error('conflicting-name', `function conflicts with global '${name}'`, token, {
+      related: [place('global declared here', first)],
+    }),
+  duplicateParameter: (name: string, token: Token) =>
+    error('duplicate-parameter', `duplicate parameter name '${name}'`, token),
+
+  // ------------------------------------------------------------------------------------------------ types
+  typeMismatchSymbol: (now: DraftType, token: Token, first: DraftType, firstPlace: Token | undefined) =>
+    error('type-mismatch', `type mismatch (${now})`, token, {
+      related: firstPlace ? [place(`type was first inferred here (${first})`, firstPlace)] : [],
+    }),
+  typeMismatch: (expected: DraftType, found: DraftType, token: Token) =>
+    error('type-mismatch', `type mismatch: expected ${expected} but found ${found}`, token),
+  indexTypeMismatch: (index: number, now: DraftType, token: Token, first: DraftType, firstPlace: Token | undefined) =>
+    error('index-type-mismatch', `index ${index} type mismatch (${now})`, token, {
+      related: firstPlace ? [place(`type of index ${index} was first inferred here (${first})`, firstPlace)] : [],
+    }),
+  invalidType: (type: DraftType, token: Token) => error('invalid-type', `invalid type ${type}`, token),
+  unresolvedType: (token: Token) => error('unresolved-type', 'unresolved type ', token),
+  valueOfVoid: (name: string, token: Token) => error('void-value', `function '${name}' returns no value`, token),
+
+  // ------------------------------------------------------------------------------------------- expressions
+  notAssignable: (token: Token, operand: Token) =>
+    error('not-assignable', 'Expecting lvalue for assignment', token, {
+      related: [{ message: operand.text, span: operand.span }],
+    }),
+  badDelete: (token: Token) => error('bad-delete', 'invalid operand of delete expression', token),
+  wrongArgumentCount: (token: Token) =>
+    error('format-arguments', 'Wrong number of args to formatted print operator', token),
+  badFormat: (why: string, token: Token) => error('bad-format', why, token),
+  badRegex: (why: string, token: Token) => error('bad-regex', `regex compilation error: ${why}`, token),
+  badHistogram: (why: string, token: Token) => error('bad-histogram', why, token),
+  conflictingHistogram: (token: Token) =>
+    error('conflicting-histogram', 'multiple histogram types declared on stat', token),
+  wrongContext: (what: string, where: string, token: Token) =>
+    error('wrong-context', `found '${what}' not in ${where} context`, token),
+  conditionNotGlobal: (token: Token) =>
+    error('condition-not-global', 'probe condition must not reference local variables', token),
+  conditionEmbedded: (what: string, token: Token) => error('bad-condition', `probe condition must not ${what}`, token),
+  sliceOutside: (token: Token) =>
+    error('bad-slice', "wildcard '*' is only allowed in delete, in and statistics expressions", token),
+  tooDeep: (token: Token, limit: number) =>
+    error('too-deep', `statement or expression nested more than ${limit} levels deep`, token, {
+      hints: ['split it with local variables or functions'],
+    }),
+  tooDeepAnywhere: () =>
+    error('too-deep', 'the script is nested too deeply', undefined, {
+      hints: ['split it with local variables or functions'],
+    }),
+  privilege: (level: string, token: Token) =>
+    error('privilege', `probe point is not allowed for --privilege=${level}`, token, {
+      hints: ['run as a member of the group stapdev, or as root'],
+    }),
+  needsGuru: (what: string, token: Token) => error('guru', `${what}; need stap -g`, token),
+  outsideLoop: (what: string, token: Token) => error('outside-loop', `cannot '${what}' outside loop`, token),
+
+  // ------------------------------------------------------------------------------------------ probe points
+  whileResolving: (token: Token, causes: readonly RelatedPlace[], hints: readonly string[] = []) =>
+    error('probe-point', 'while resolving probe point', token, { related: causes, hints }),
+  pointMismatch: (near: readonly string[], token: Token): RelatedPlace =>
+    place(`probe point mismatch${similar(near)}`, token),
+  invalidSuffix: (token: Token): RelatedPlace => place('invalid suffix for probe', token),
+  aliasCycle: (name: string, token: Token, at: string): RelatedPlace => ({
+    message: `recursive loop in alias expansion of ${name}${at}`,
+    span: token.span,
+  }),
+  noMatch: (): RelatedPlace => ({ message: 'no match' }),
+  cause: (message: string, token?: Token): RelatedPlace => (token ? place(message, token) : { message }),
+  noProbes: (): Diagnostic => error('no-probes', 'no probes found', undefined),
+  tooManyProbes: (limit: number, token: Token) =>
+    error('too-many-probes', `probe point resolves to more than ${limit} places`, token, {
+      hints: ['use a narrower pattern'],
+    }),
+
+  // -------------------------------------------------------------------------------------- target variables
+  target: (message: string, token: Token, hints: readonly string[] = []) =>
+    error('target-variable', message, token, { hints }),
+
+  // ------------------------------------------------------------------------------------------------ warnings
+  elidedAssignment: (name: string, token: Token) =>
+    warning('elided-assignment', `Eliding assignment to '${name}'`, token),
+  elidedExpression: (token: Token) => warning('elided-expression', 'Eliding side-effect-free expression ', token),
+  elidedProbe: (name: string, token: Token) => warning('elided-probe', `Probe '${name}' has been elided`, token),
+  sideEffectFree: (name: string, token: Token) =>
+    warning('side-effect-free', `side-effect-free function '${name}'`, token),
+  neverAssigned: (what: 'local' | 'global', name: string, near: readonly string[], token: Token) =>
+    warning('never-assigned', `never-assigned ${what} variable '${name}'${similar(near)}`, token),
+  unusedLocal: (name: string, token: Token) => warning('unused-local', `Eliding unused variable '${name}'`, token),
+  unusedFunction: (name: string, token: Token) =>
+    warning('unused-function', `Eliding unused function '${name}'`, token),
+  note: (message: string, token: Token, hints: readonly string[] = []) => warning('note', message, token, { hints }),
+};
+
+/** `file:line:column` of a token, for messages that name a place in their text. */
+export function placeOf(token: Token, texts: ReadonlyMap<string, string>): string {
+  const text = texts.get(token.span.file);
+  if (text === undefined) return token.span.file;
+  const { line, column } = positionAt(text, token.span.start);
+  return `${token.span.file}:${line}:${column}`;
+}

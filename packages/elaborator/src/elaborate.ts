@@ -1,0 +1,210 @@
+// Pass 2: a parsed script and a kernel's facts in, the Elaborated IR out. The inner passes and their order are here.
+import type { Ast, ScriptLibrary } from '@stapkit/parser';
+import { type Diagnostic, hasErrors, type Outcome, type Pass } from '@stapkit/pass';
+import { messages } from './diagnostics.js';
+import type { Draft } from './draft.js';
+import type { Elaborated } from './elaborated.js';
+import type { Family } from './families/family.js';
+import { FAMILIES } from './families/table.js';
+import { bind } from './passes/bind.js';
+import { checkAssigned } from './passes/check-assigned.js';
+import { checkPrivilege } from './passes/check-privilege.js';
+import { type DerivedProbes, deriveProbes } from './passes/derive-probes.js';
+import { infer } from './passes/infer.js';
+import { lower } from './passes/lower.js';
+import { optimize } from './passes/optimize.js';
+import { collectUsage } from './passes/usage.js';
+import type { SymbolSource } from './symbol-source.js';
+import { tokenNamer } from './tokens.js';
+
+export interface ElaborateOptions {
+  readonly symbols: SymbolSource;
+  /** Spelling help from the whole tapset; the AST holds only the files in use. */
+  readonly names?: Pick<ScriptLibrary, 'nearest'>;
+  /** `-g` */
+  readonly guru?: boolean;
+  /** `-u`: nothing is elided. */
+  readonly unoptimized?: boolean;
+  /** `--privilege`: what the user may do; `stapdev` may do all. */
+  readonly privilege?: 'stapusr' | 'stapsys' | 'stapdev';
+  /** `-w`: no warnings. */
+  readonly suppressWarnings?: boolean;
+  /** `-W`: warnings are errors. */
+  readonly warningsAsErrors?: boolean;
+  /** Probe families beside the built-in ones. */
+  readonly families?: readonly Family[];
+  /** Called after each inner pass with its name and a printer of its result, for `--dump-after`. */
+  readonly after?: (pass: InnerPassName, print: () => string) => void;
+}
+
+/** The inner passes, in order. */
+export const INNER_PASSES = ['derive-probes', 'bind', 'optimize', 'infer', 'lower'] as const;
+export type InnerPassName = (typeof INNER_PASSES)[number];
+
+/**
+ * Elaborates a script.
+ *
+ * @returns the IR; where an error is reported, the IR is what could be made of the rest and must not be used
+ */
+export function elaborate(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
+  try {
+    const outcome = run(ast, options);
+    return { value: outcome.value, diagnostics: applyWarningOptions(outcome.diagnostics, options) };
+  } catch (error) {
+    // Depth is limited before anything recurses; this is for stacks smaller than Node's default.
+    if (error instanceof RangeError && /call stack/i.test(error.message)) {
+      return { value: emptyScript(ast, options), diagnostics: [messages.tooDeepAnywhere()] };
+    }
+    throw error;
+  }
+}
+
+/** What the explanation of a script's probes needs; see `explain`. */
+export function derive(ast: Ast, options: ElaborateOptions): DerivedProbes {
+  const texts = new Map(ast.sources.map((source) => [source.name, source.text]));
+  const { names } = options;
+  return deriveProbes(ast, {
+    families: [...FAMILIES, ...(options.families ?? [])],
+    symbols: options.symbols,
+    guru: options.guru ?? false,
+    tokens: tokenNamer(texts),
+    texts,
+    ...(names ? { nearest: (name: string) => names.nearest('probe', name) } : {}),
+  });
+}
+
+function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
+  const guru = options.guru ?? false;
+  const tokens = tokenNamer(new Map(ast.sources.map((source) => [source.name, source.text])));
+  const diagnostics: Diagnostic[] = [];
+  const { names, after } = options;
+
+  const derived = derive(ast, options);
+  diagnostics.push(...derived.diagnostics);
+  after?.('derive-probes', () => printDerived(derived));
+  diagnostics.push(...checkPrivilege(derived, options, tokens));
+
+  const bound = bind(ast, derived.probes, {
+    symbols: options.symbols,
+    tokens,
+    guru,
+    ...(names ? { nearestFunctions: (name: string) => names.nearest('function', name) } : {}),
+  });
+  diagnostics.push(...bound.diagnostics);
+  after?.('bind', () => describe(bound.draft));
+  if (hasErrors(diagnostics)) return { value: emptyScript(ast, options), diagnostics };
+
+  const userFiles = new Set(ast.user.map((file) => file.name));
+  diagnostics.push(...checkAssigned(bound.draft, collectUsage(bound.draft), userFiles));
+  let draft = bound.draft;
+  if (!options.unoptimized) {
+    const optimized = optimize(draft);
+    draft = optimized.draft;
+    diagnostics.push(...optimized.diagnostics);
+    after?.('optimize', () => describe(draft));
+  }
+  const usage = collectUsage(draft);
+  if (draft.probes.length === 0) {
+    diagnostics.push(messages.noProbes());
+    return { value: emptyScript(ast, options), diagnostics };
+  }
+  const used: Draft = {
+    ...draft,
+    functions: draft.functions
+      .filter((symbol) => usage.reached.has(symbol))
+      .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
+    globals: draft.globals.filter(
+      (symbol) =>
+        usage.globalReads.has(symbol) || usage.globalWrites.has(symbol) || (options.unoptimized && !symbol.library),
+    ),
+    embedded: neededEmbedded(ast, draft),
+  };
+  diagnostics.push(...infer(used));
+  after?.('infer', () => describe(used));
+
+  const lowered = lower(used, {
+    kernel: options.symbols.kernel,
+    sources: ast.sources,
+    guru,
+    writeOnly: new Set(
+      used.globals.filter(
+        (symbol) => !symbol.library && usage.globalWrites.has(symbol) && !usage.globalReads.has(symbol),
+      ),
+    ),
+    probeWritten: usage.globalWrites,
+    matchedGroups: used.functions.some((symbol) => /^(?:matched|matched_str|ngroups)$/.test(symbol.name)),
+  });
+  if (!hasErrors(diagnostics)) diagnostics.push(...lowered.diagnostics);
+  after?.('lower', () => JSON.stringify(lowered.elaborated, null, 1));
+  return { value: lowered.elaborated, diagnostics };
+}
+
+/** The user's own top-level C, and that of tapset files from which a function is used. */
+function neededEmbedded(ast: Ast, draft: Draft): Draft['embedded'] {
+  const userFiles = new Set(ast.user.map((file) => file.name));
+  const usage = collectUsage(draft);
+  const libraryFiles = new Set([...usage.reached].filter((symbol) => symbol.library).map((symbol) => symbol.file));
+  return draft.embedded.filter(({ span }) => userFiles.has(span.file) || libraryFiles.has(span.file));
+}
+
+function applyWarningOptions(diagnostics: readonly Diagnostic[], options: ElaborateOptions): readonly Diagnostic[] {
+  if (options.warningsAsErrors) {
+    return diagnostics.map((one) => (one.severity === 'warning' ? { ...one, severity: 'error' as const } : one));
+  }
+  if (options.suppressWarnings) return diagnostics.filter((one) => one.severity !== 'warning');
+  return diagnostics;
+}
+
+function emptyScript(ast: Ast, options: ElaborateOptions): Elaborated {
+  return {
+    kind: 'elaborated',
+    target: options.symbols.kernel,
+    sources: ast.sources,
+    globals: [],
+    functions: [],
+    probes: [],
+    embedded: [],
+    automata: [],
+    guru: options.guru ?? false,
+  };
+}
+
+function printDerived(derived: DerivedProbes): string {
+  return derived.probes
+    .map((probe) => `${probe.name}\n${probe.chain.map((step) => `  ${step.how}: ${step.text}\n`).join('')}`)
+    .join('');
+}
+
+/** The draft in a few lines: symbols point at one another, so it is no tree that JSON could print. */
+function describe(draft: Draft): string {
+  const lines: string[] = [];
+  for (const symbol of draft.globals) lines.push(`global ${symbol.name}`);
+  for (const symbol of draft.functions) lines.push(`function ${symbol.name}/${symbol.parameters.length}`);
+  for (const probe of draft.probes) lines.push(`probe ${probe.name}`);
+  return `${lines.join('\n')}\n`;
+}
+
+/**
+ * The line that SystemTap's `-v` prints: a global that is printed at the end counts as one more probe, as there it is.
+ */
+export function summarizeElaborated(script: Elaborated): string {
+  const count = (number: number, word: string): string => `${number} ${word}${number === 1 ? '' : 's'}`;
+  const printed = script.globals.filter((global) => global.printAtEnd).length;
+  return `analyzed script: ${count(script.probes.length + printed, 'probe')}, ${count(
+    script.functions.length,
+    'function',
+  )}, ${count(script.embedded.length, 'embed')}, ${count(script.globals.length, 'global')}`;
+}
+
+/** Pass 2 as an object for the chain. */
+export function elaboratePass(options: ElaborateOptions): Pass<Ast, Elaborated> {
+  return {
+    number: 2,
+    name: 'elaborate',
+    run: async (ast, context) => {
+      context.signal.throwIfAborted();
+      return elaborate(ast, options);
+    },
+    summarize: summarizeElaborated,
+  };
+}

@@ -1,0 +1,90 @@
+// What a probe family is. Each file in this folder declares one and `table.ts` lists them all; the matching of probe
+// points, wildcards, errors and listings are the same for every family.
+import type { NumberLiteral, ProbePart, StringLiteral } from '@stapkit/parser';
+import type { ContextSource, ResolvedPoint, TargetKernel } from '../elaborated.js';
+import type { SymbolSource } from '../symbol-source.js';
+
+/** A value that only this probe point has: `$name` in its handler. */
+export interface PointVariable {
+  readonly name: string;
+  /** Its C type in the symbol source, or the plain script type where it has none. */
+  readonly type: number | 'long' | 'string';
+  readonly module?: string;
+  /** `type` is what the value points to. */
+  readonly pointsTo?: boolean;
+  readonly source: ContextSource;
+  /** What it counts as for `$$parms`, `$$vars` and `$$return`. */
+  readonly group: 'parameter' | 'return' | 'other';
+  /** Script code may assign it (`$value` of procfs, `$verdict` in guru mode). */
+  readonly writable?: 'always' | 'guru';
+}
+
+/** What the handler of a point can refer to. */
+export interface PointVariables {
+  readonly variables: readonly PointVariable[];
+  /** True for `.return`: parameters are those saved at entry. */
+  readonly return: boolean;
+  /** Where the point is code, the function's name, for messages. */
+  readonly function?: string;
+  /** Strings by name with two dollars: `$$name`, `$$system` of tracepoints. */
+  readonly strings?: Readonly<Record<string, string>>;
+}
+
+/** One place that a point stands for. */
+export interface BuiltPoint {
+  /** In full, as `pp()` gives it. */
+  readonly name: string;
+  readonly point: ResolvedPoint;
+  /** Computed only when a handler asks for it: wildcards give thousands of points. */
+  readonly variables?: () => PointVariables;
+  /** C type names of the variables, for `-L`: `$file:struct file*`. */
+  readonly wildcard?: boolean;
+}
+
+/** What a family is told of the point to build, and what it may ask. */
+export interface PointRequest {
+  readonly parts: readonly ProbePart[];
+  readonly symbols: SymbolSource;
+  readonly kernel: TargetKernel;
+  readonly guru: boolean;
+  /** The number argument of a part, by the part's name. */
+  number(part: string): bigint;
+  /** The string argument of a part, by the part's name; undefined where it is a number or missing. */
+  string(part: string): string | undefined;
+  has(part: string): boolean;
+}
+
+/** A user's fault found by a family. `near` names what might have been meant. */
+export interface PointFault {
+  readonly fault: string;
+  readonly near?: readonly string[];
+  readonly hint?: string;
+}
+
+export interface PointPattern {
+  /** E.g. `timer.ms(number).randomize(number)`. */
+  readonly pattern: string;
+  /** The least privilege that may use it; `stapdev` where left out. */
+  readonly privilege?: 'stapusr' | 'stapsys' | 'stapdev';
+  build(request: PointRequest): readonly BuiltPoint[] | PointFault;
+}
+
+export interface Family {
+  readonly name: string;
+  readonly points: readonly PointPattern[];
+}
+
+export function isFault(built: readonly BuiltPoint[] | PointFault): built is PointFault {
+  return 'fault' in built;
+}
+
+/** Prints a literal argument as a probe point shows it. */
+export function formatArgument(argument: NumberLiteral | StringLiteral | undefined): string {
+  if (!argument) return '';
+  return argument.kind === 'number' ? `(${argument.value})` : `("${argument.value}")`;
+}
+
+/** Prints parts as written: `kernel.function("vfs_read").call`. */
+export function formatParts(parts: readonly ProbePart[]): string {
+  return parts.map((part) => part.name + formatArgument(part.argument)).join('.');
+}

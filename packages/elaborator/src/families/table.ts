@@ -1,0 +1,25 @@
+// The table of probe families, made by scripts/list-families.mjs from the files of this folder; do not edit it.
+import { beginFamily } from './begin.js';
+import { codeFamily } from './code.js';
+import type { Family } from './family.js';
+import { inputFamily } from './input.js';
+import { kprobeFamily } from './kprobe.js';
+import { netfilterFamily } from './netfilter.js';
+import { perfFamily } from './perf.js';
+import { procfsFamily } from './procfs.js';
+import { timerFamily } from './timer.js';
+import { tracepointFamily } from './tracepoint.js';
+import { watchpointFamily } from './watchpoint.js';
+
+export const FAMILIES: readonly Family[] = [
+  beginFamily,
+  codeFamily,
+  inputFamily,
+  kprobeFamily,
+  netfilterFamily,
+  perfFamily,
+  procfsFamily,
+  timerFamily,
+  tracepointFamily,
+  watchpointFamily,
+];

@@ -1,0 +1,63 @@
+// kernel.trace("[system:]name") (stapprobes(3stap), KERNEL TRACEPOINTS). Argument names and types are those of the
+// `__traceiter_NAME` function's prototype.
+import { scalarSize } from '../types.js';
+import type { Family, PointVariable } from './family.js';
+
+export const tracepointFamily: Family = {
+  name: 'tracepoint',
+  points: [
+    {
+      pattern: 'kernel.trace(string)',
+      build(request) {
+        const text = request.string('trace') ?? '';
+        const colon = text.indexOf(':');
+        const system = colon < 0 ? undefined : text.slice(0, colon);
+        const name = colon < 0 ? text : text.slice(colon + 1);
+        if (name === '') return { fault: `malformed tracepoint name "${text}"` };
+        let found = request.symbols.tracepoints(name);
+        if (system !== undefined) {
+          const glob = new RegExp(
+            `^${system
+              .replace(/[.+^${}()|\\]/g, '\\$&')
+              .replace(/\*/g, '.*')
+              .replace(/\?/g, '.')}$`,
+          );
+          found = found.filter((facts) => facts.system === undefined || glob.test(facts.system));
+        }
+        if (found.length === 0) {
+          return { fault: `no match for tracepoint "${text}"`, near: [] };
+        }
+        return found.map((facts) => {
+          const shown = facts.system === undefined ? facts.name : `${facts.system}:${facts.name}`;
+          return {
+            name: `kernel.trace("${shown}")`,
+            point: {
+              family: 'tracepoint',
+              name: facts.name,
+              ...(facts.system === undefined ? {} : { system: facts.system }),
+              ...(facts.module === undefined ? {} : { module: facts.module }),
+              arguments: facts.arguments.map((argument) => {
+                const size = scalarSize(request.symbols, argument.type);
+                return { name: argument.name, size: size?.size ?? 8, signed: size?.signed ?? false };
+              }),
+            },
+            variables: () => ({
+              return: false,
+              strings: { name: facts.name, ...(facts.system === undefined ? {} : { system: facts.system }) },
+              variables: facts.arguments.map(
+                (argument, index): PointVariable => ({
+                  name: argument.name,
+                  type: argument.type,
+                  ...(facts.module === undefined ? {} : { module: facts.module }),
+                  source: { kind: 'tracepoint-argument', index },
+                  group: 'parameter',
+                }),
+              ),
+            }),
+            wildcard: facts.name !== name,
+          };
+        });
+      },
+    },
+  ],
+};

@@ -1,0 +1,37 @@
+// kernel.data(ADDRESS or "symbol")[.length(N)].write|rw (stapprobes(3stap), HARDWARE BREAKPOINTS).
+import { type Family, formatParts, type PointPattern, type PointRequest } from './family.js';
+
+function build(access: 'write' | 'rw') {
+  return (request: PointRequest): ReturnType<PointPattern['build']> => {
+    const symbol = request.string('data');
+    const length = request.has('length') ? request.number('length') : 1n;
+    // The lengths that debug registers take.
+    if (![1n, 2n, 4n, 8n].includes(length)) return { fault: `length ${length} is not one of 1, 2, 4 and 8` };
+    if (symbol !== undefined && !/^[A-Za-z_][\w.]*$/.test(symbol))
+      return { fault: `malformed symbol name "${symbol}"` };
+    return [
+      {
+        name: formatParts(request.parts),
+        point: {
+          family: 'watchpoint',
+          ...(symbol === undefined ? { address: BigInt.asUintN(64, request.number('data')).toString() } : { symbol }),
+          length: Number(length),
+          access,
+        },
+      },
+    ];
+  };
+}
+
+export const watchpointFamily: Family = {
+  name: 'watchpoint',
+  points: [
+    'kernel.data(number)',
+    'kernel.data(number).length(number)',
+    'kernel.data(string)',
+    'kernel.data(string).length(number)',
+  ].flatMap((base): PointPattern[] => [
+    { pattern: `${base}.write`, build: build('write') },
+    { pattern: `${base}.rw`, build: build('rw') },
+  ]),
+};

@@ -1,0 +1,419 @@
+// Turns each probe declaration into the probes it stands for: aliases and wildcards are expanded, families build the
+// points at the ends, and every step is kept for messages. Works over one tree of all names that a probe point can
+// have, families' patterns and aliases alike.
+import type { Ast, Block, ProbeAlias, ProbeDeclaration, ProbePart, ProbePoint, ScriptFile } from '@stapkit/parser';
+import { type Diagnostic, nearestNames, type RelatedPlace } from '@stapkit/pass';
+import { messages, placeOf } from '../diagnostics.js';
+import type { Token } from '../draft.js';
+import type { ProbeStep, ResolvedPoint } from '../elaborated.js';
+import {
+  type Family,
+  formatParts,
+  isFault,
+  type PointPattern,
+  type PointRequest,
+  type PointVariables,
+} from '../families/family.js';
+import type { SymbolSource } from '../symbol-source.js';
+import type { TokenNamer } from '../tokens.js';
+
+/** One block of a handler and the file whose names it sees. */
+export interface HandlerPart {
+  readonly file: ScriptFile;
+  readonly block: Block;
+}
+
+/** One probe that a declaration stands for. */
+export interface DerivedProbe {
+  readonly declaration: ProbeDeclaration;
+  readonly file: ScriptFile;
+  readonly name: string;
+  readonly written: string;
+  readonly declared: string;
+  readonly chain: readonly ProbeStep[];
+  readonly point: ResolvedPoint;
+  readonly variables?: () => PointVariables;
+  readonly handler: readonly HandlerPart[];
+  readonly conditions: readonly { readonly file: ScriptFile; readonly point: ProbePoint }[];
+}
+
+/** Why an optional point was left out; `stap explain` shows it. */
+export interface DroppedPoint {
+  readonly declaration: ProbeDeclaration;
+  readonly chain: readonly ProbeStep[];
+  readonly reasons: readonly RelatedPlace[];
+}
+
+export interface DeriveOptions {
+  readonly families: readonly Family[];
+  readonly symbols: SymbolSource;
+  readonly guru: boolean;
+  readonly tokens: TokenNamer;
+  readonly texts: ReadonlyMap<string, string>;
+  /** Alias names of the whole library, for spelling help; the AST holds only the files in use. */
+  readonly nearest?: (name: string) => readonly string[];
+  /** Most probes of one script. */
+  readonly limit?: number;
+}
+
+export interface DerivedProbes {
+  readonly probes: readonly DerivedProbe[];
+  readonly dropped: readonly DroppedPoint[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** A name in the tree of probe points. */
+interface PointNode {
+  /** Keyed by the part's name and the kind of its argument: `ms(number)`. */
+  readonly children: Map<string, PointNode>;
+  patterns: PointPattern[];
+  aliases: { readonly alias: ProbeAlias; readonly file: ScriptFile }[];
+}
+
+function newNode(): PointNode {
+  return { children: new Map(), patterns: [], aliases: [] };
+}
+
+function childKey(part: ProbePart): string {
+  return part.argument ? `${part.name}(${part.argument.kind})` : part.name;
+}
+
+function childOf(node: PointNode, key: string): PointNode {
+  let child = node.children.get(key);
+  if (!child) {
+    child = newNode();
+    node.children.set(key, child);
+  }
+  return child;
+}
+
+/** Builds the tree. Families' patterns hold no dots inside their parentheses, so splitting is safe. */
+function buildTree(ast: Ast, families: readonly Family[]): PointNode {
+  const root = newNode();
+  for (const family of families) {
+    for (const pattern of family.points) {
+      let node = root;
+      for (const key of pattern.pattern.split('.')) node = childOf(node, key);
+      node.patterns.push(pattern);
+    }
+  }
+  for (const file of [...ast.user, ...ast.library]) {
+    for (const declaration of file.declarations) {
+      if (declaration.kind !== 'probe-alias') continue;
+      for (const name of declaration.names) {
+        let node = root;
+        for (const part of name.parts) node = childOf(node, childKey(part));
+        node.aliases.push({ alias: declaration, file });
+      }
+    }
+  }
+  return root;
+}
+
+/** Where in the expansion a point stands: the aliases it came through. */
+interface Context {
+  readonly declaration: ProbeDeclaration;
+  readonly file: ScriptFile;
+  readonly chain: readonly ProbeStep[];
+  /** Aliases being expanded, for the recursion check. */
+  readonly active: readonly ProbeAlias[];
+  /** Handler parts so far: those before the inner body, and those after it, innermost last. */
+  readonly before: readonly HandlerPart[];
+  readonly after: readonly HandlerPart[];
+  readonly conditions: readonly { readonly file: ScriptFile; readonly point: ProbePoint }[];
+  readonly written: string;
+  readonly optional: boolean;
+}
+
+/** Most aliases inside one another; more is a mistake, and would exhaust the stack. */
+const DEEPEST = 200;
+
+/**
+ * Expands every probe declaration of the user's scripts.
+ *
+ * @returns the probes in order, what was left out, and an error for each point that resolves to nothing and is not
+ *   optional
+ */
+export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
+  const tree = buildTree(ast, options.families);
+  const limit = options.limit ?? 100_000;
+  const probes: DerivedProbe[] = [];
+  const dropped: DroppedPoint[] = [];
+  const diagnostics: Diagnostic[] = [];
+  let overLimit = false;
+
+  const step = (text: string, span: ProbePoint['span'], how: ProbeStep['how']): ProbeStep => ({ text, span, how });
+
+  /** Resolves one written point. @returns the number of probes it gave; reasons are added where it gave none */
+  function resolve(point: ProbePoint, context: Context, reasons: RelatedPlace[]): number {
+    const before = probes.length;
+    const conditions = point.condition ? [...context.conditions, { file: context.file, point }] : context.conditions;
+    match(point.parts, 0, tree, point, { ...context, conditions }, reasons, []);
+    return probes.length - before;
+  }
+
+  /** Tries the rest of a point below a node of the tree. `taken` are the parts matched so far, wildcards replaced. */
+  function match(
+    parts: readonly ProbePart[],
+    index: number,
+    node: PointNode,
+    point: ProbePoint,
+    context: Context,
+    reasons: RelatedPlace[],
+    taken: readonly ProbePart[],
+  ): void {
+    if (probes.length >= limit) {
+      overLimit = true;
+      return;
+    }
+    const part = parts[index];
+    if (!part) {
+      for (const pattern of node.patterns) build(pattern, point, context, reasons, taken);
+      for (const { alias, file } of node.aliases) expand(alias, file, [], point, context, reasons, taken);
+      if (node.patterns.length === 0 && node.aliases.length === 0) {
+        const last = taken[taken.length - 1] ?? point.parts[0];
+        reasons.push(
+          messages.pointMismatch(
+            [...node.children.keys()].map(bareName).slice(0, 5),
+            last ? options.tokens.token(last) : options.tokens.token(point),
+          ),
+        );
+      }
+      return;
+    }
+    if (part.name.includes('*') && !part.argument) {
+      matchWildcard(parts, index, node, point, context, reasons, taken);
+      return;
+    }
+    const child = node.children.get(childKey(part));
+    if (child) {
+      match(parts, index + 1, child, point, context, reasons, [...taken, part]);
+      return;
+    }
+    // What an alias does not have itself is a suffix for the points behind it.
+    if (node.aliases.length > 0) {
+      for (const { alias, file } of node.aliases) {
+        expand(alias, file, parts.slice(index), point, context, reasons, taken);
+      }
+      return;
+    }
+    const token = options.tokens.token(part);
+    if (node.children.size === 0 && index > 0) {
+      reasons.push(messages.invalidSuffix(token));
+      return;
+    }
+    reasons.push(messages.pointMismatch(nearPoints(part.name, node, taken), token));
+  }
+
+  function nearPoints(name: string, node: PointNode, taken: readonly ProbePart[]): string[] {
+    const names = new Set([...node.children.keys()].map(bareName));
+    const written = [...taken.map((part) => part.name), name].join('.');
+    const fromLibrary = (options.nearest?.(written) ?? []).map((full) => full.split('.')[taken.length] ?? full);
+    const near = [...new Set([...nearestNames(name, names), ...fromLibrary])].filter((found) => found !== name);
+    // Where nothing is spelt alike, what there is helps more than silence.
+    return (near.length > 0 ? near : [...names].sort()).slice(0, 5);
+  }
+
+  function matchWildcard(
+    parts: readonly ProbePart[],
+    index: number,
+    node: PointNode,
+    point: ProbePoint,
+    context: Context,
+    reasons: RelatedPlace[],
+    taken: readonly ProbePart[],
+  ): void {
+    const part = parts[index]!;
+    const deep = part.name.includes('**');
+    const glob = new RegExp(
+      `^${part.name.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, (stars) => (stars.length > 1 ? '.*' : '[^.]*'))}$`,
+    );
+    const before = probes.length;
+    const inner: RelatedPlace[] = [];
+    const visit = (at: PointNode, path: readonly ProbePart[], name: string): void => {
+      for (const [key, child] of at.children) {
+        // A wildcard stands for names, never for arguments.
+        if (key.includes('(')) continue;
+        const full = name === '' ? key : `${name}.${key}`;
+        const replaced = [...path, { kind: 'probe-part', span: part.span, name: key } satisfies ProbePart];
+        if (glob.test(full)) {
+          const text = formatParts([...taken, ...replaced, ...parts.slice(index + 1)]);
+          const expanded: Context = {
+            ...context,
+            optional: true,
+            written: context.active.length === 0 ? text : context.written,
+            chain: [...context.chain, step(text, point.span, 'wildcard')],
+          };
+          match(parts, index + 1, child, point, expanded, inner, [...taken, ...replaced]);
+        }
+        if (deep) visit(child, replaced, full);
+      }
+    };
+    visit(node, [], '');
+    if (probes.length > before) return;
+    reasons.push(...inner.slice(0, 5));
+    reasons.push(messages.pointMismatch(nearPoints(part.name, node, taken), options.tokens.token(part)));
+  }
+
+  function expand(
+    alias: ProbeAlias,
+    file: ScriptFile,
+    suffix: readonly ProbePart[],
+    point: ProbePoint,
+    context: Context,
+    reasons: RelatedPlace[],
+    taken: readonly ProbePart[],
+  ): void {
+    if (context.active.includes(alias)) {
+      const token = options.tokens.token(point);
+      reasons.push(messages.aliasCycle(formatParts(taken), token, ` at ${placeOf(token, options.texts)}`));
+      return;
+    }
+    if (context.active.length >= DEEPEST) {
+      reasons.push(messages.cause(`aliases are nested more than ${DEEPEST} levels deep`, options.tokens.token(point)));
+      return;
+    }
+    const body: HandlerPart = { file, block: alias.body };
+    const prologue = alias.style === 'prologue';
+    const inner: Context = {
+      ...context,
+      file,
+      active: [...context.active, alias],
+      // The innermost alias stands closest to the point: its prologue runs first, its epilogue last.
+      before: prologue ? [body, ...context.before] : context.before,
+      after: [
+        ...context.after,
+        ...(prologue ? [] : [body]),
+        ...(alias.epilogue ? [{ file, block: alias.epilogue }] : []),
+      ],
+    };
+    const before = probes.length;
+    const found: RelatedPlace[] = [];
+    for (const target of alias.points) {
+      const extended: ProbePoint = suffix.length === 0 ? target : { ...target, parts: [...target.parts, ...suffix] };
+      const text = formatParts(extended.parts);
+      const count = resolve(
+        extended,
+        {
+          ...inner,
+          optional: context.optional || target.optional || target.sufficient,
+          chain: [...inner.chain, step(text, target.span, 'alias')],
+        },
+        found,
+      );
+      if (count > 0 && target.sufficient) break;
+      if (count === 0 && !target.optional && !target.sufficient && !context.optional) {
+        const token = options.tokens.token(target);
+        reasons.push(messages.cause('resolution failed in alias expansion', token));
+      }
+    }
+    if (probes.length === before) reasons.push(...found.slice(0, 10));
+  }
+
+  function build(
+    pattern: PointPattern,
+    point: ProbePoint,
+    context: Context,
+    reasons: RelatedPlace[],
+    taken: readonly ProbePart[],
+  ): void {
+    const built = pattern.build(requestOf(taken, options));
+    const first = taken[0];
+    const token = first ? options.tokens.token(first) : options.tokens.token(point);
+    if (isFault(built)) {
+      const near = built.near && built.near.length > 0 ? ` (similar: ${built.near.slice(0, 5).join(', ')})` : '';
+      const at = taken.find((part) => part.argument)?.argument;
+      reasons.push(messages.cause(`${built.fault}${near}`, at ? options.tokens.token(at) : token));
+      if (built.hint) reasons.push(messages.cause(built.hint));
+      return;
+    }
+    const mark = point.sufficient ? '!' : point.optional ? '?' : '';
+    for (const one of built) {
+      if (probes.length >= limit) {
+        overLimit = true;
+        return;
+      }
+      const chain =
+        context.chain[context.chain.length - 1]?.text === one.name
+          ? context.chain
+          : [...context.chain, step(one.name, point.span, one.wildcard ? 'wildcard' : 'resolved')];
+      probes.push({
+        declaration: context.declaration,
+        file: context.file,
+        name: `${one.name}${mark}`,
+        written: context.written,
+        declared: context.declaration.points.map(formatPoint).join(','),
+        chain,
+        point: one.point,
+        ...(one.variables ? { variables: one.variables } : {}),
+        handler: [...context.before, { file: ownerOf(context), block: context.declaration.body }, ...context.after],
+        conditions: context.conditions,
+      });
+    }
+  }
+
+  const owners = new Map<ProbeDeclaration, ScriptFile>();
+  function ownerOf(context: Context): ScriptFile {
+    return owners.get(context.declaration) ?? context.file;
+  }
+
+  for (const file of [...ast.user, ...ast.library]) {
+    for (const declaration of file.declarations) {
+      if (declaration.kind !== 'probe') continue;
+      owners.set(declaration, file);
+      for (const point of declaration.points) {
+        const text = formatParts(point.parts);
+        const context: Context = {
+          declaration,
+          file,
+          chain: [step(text, point.span, 'written')],
+          active: [],
+          before: [],
+          after: [],
+          conditions: [],
+          written: text,
+          optional: false,
+        };
+        const reasons: RelatedPlace[] = [];
+        const count = resolve(point, context, reasons);
+        if (overLimit) {
+          diagnostics.push(messages.tooManyProbes(limit, options.tokens.token(point)));
+          return { probes: [], dropped, diagnostics };
+        }
+        if (count > 0 && point.sufficient) break;
+        if (count > 0) continue;
+        if (point.optional || point.sufficient) dropped.push({ declaration, chain: context.chain, reasons });
+        else diagnostics.push(messages.whileResolving(options.tokens.token(point), reasons));
+      }
+    }
+  }
+  return { probes, dropped, diagnostics };
+}
+
+function formatPoint(point: ProbePoint): string {
+  return `${formatParts(point.parts)}${point.sufficient ? '!' : point.optional ? '?' : ''}`;
+}
+
+function bareName(key: string): string {
+  const paren = key.indexOf('(');
+  return paren < 0 ? key : key.slice(0, paren);
+}
+
+function requestOf(parts: readonly ProbePart[], options: DeriveOptions): PointRequest {
+  const argument = (name: string) => parts.find((part) => part.name === name)?.argument;
+  return {
+    parts,
+    symbols: options.symbols,
+    kernel: options.symbols.kernel,
+    guru: options.guru,
+    number(name) {
+      const found = argument(name);
+      return found?.kind === 'number' ? BigInt(found.value) : 0n;
+    },
+    string(name) {
+      const found = argument(name);
+      return found?.kind === 'string' ? found.value : undefined;
+    },
+    has: (name) => parts.some((part) => part.name === name),
+  };
+}
