@@ -153,7 +153,7 @@ export function pragmasOf(code: string): string[] {
   const pragmas: string[] = [];
   for (const match of code.matchAll(/\/\*\s*([a-z][\w:.-]*)\s*\*\//g)) {
     const word = match[1]!;
-    if (PRAGMAS.has(word) || word.startsWith('pragma:')) pragmas.push(word);
+    if (PRAGMAS.has(word) || word.startsWith('pragma:') || word.startsWith('runtime:')) pragmas.push(word);
   }
   return pragmas;
 }
