@@ -283,10 +283,11 @@ class Build {
   }
 
   private async objtool(archive: RuntimeArchive, object: string, afterLink = false): Promise<void> {
-    const { objtool, objtoolAfterLink } = archive.recipe;
+    const { objtool, objtoolAfterLink, environment } = archive.recipe;
     if (objtool === undefined || objtoolAfterLink !== afterLink) return;
     const [tool, ...args] = objtool;
-    const result = await runTool(tool!, [...args, object], { cwd: this.folder, signal: this.ctx.signal });
+    const { signal } = this.ctx;
+    const result = await runTool(tool!, [...args, object], { cwd: this.folder, env: environment, signal });
     if (result.stderr !== '') this.ctx.log(3, result.stderr.trimEnd());
     if (result.code !== 0)
       throw new DiagnosticError(this.toolFault('objtool-failed', 'objtool refuses the module', result));

@@ -15,6 +15,8 @@ export interface KbuildRecipe {
   readonly plainFlags: readonly string[];
   /** Objtool with its arguments, without the file, where this kernel has one. */
   readonly objtool?: readonly string[];
+  /** What Kbuild exports to its tools: Debian's objtool of 6.12 is a program that picks the right one by SRCARCH. */
+  readonly environment: Readonly<Record<string, string>>;
   /** True where objtool runs once over the linked module (IBT, LTO), not over each object. */
   readonly objtoolAfterLink: boolean;
   /** The linker of the first step, where objects become one, with its flags. */
@@ -61,6 +63,9 @@ export function readRecipe(traces: KbuildTraces): KbuildRecipe {
     kernelFlags,
     plainFlags: plainFlags(kernelFlags),
     ...(objtool ? { objtool: objtoolCommand(objtool, traces.folder) } : {}),
+    environment: Object.fromEntries(
+      [...traces.output.matchAll(/^stapkit: (\w+)=(.+)$/gm)].map((match) => [match[1], match[2]]),
+    ),
     objtoolAfterLink: afterLink !== undefined,
     partialLink: linkCommand(link[0], traces.folder),
     finalLink: linkCommand(finalWords, traces.folder),

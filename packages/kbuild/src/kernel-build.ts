@@ -41,6 +41,8 @@ export interface FindOptions {
   readonly root?: string;
   /** Where compilers are looked for; `$PATH` by default. */
   readonly path?: string;
+  /** stapkit's cache folder: headers that were fetched without being installed lie below it. */
+  readonly cacheFolder?: string;
 }
 
 /**
@@ -64,6 +66,9 @@ export async function findKernelBuild(
         join(root, 'usr/src', `linux-headers-${releaseOrFolder}`),
         join(root, 'usr/src/kernels', releaseOrFolder),
         join(root, 'usr/src', `linux-${releaseOrFolder}`),
+        ...(options.cacheFolder === undefined
+          ? []
+          : [join(options.cacheFolder, 'headers', releaseOrFolder, 'usr/src', `linux-headers-${releaseOrFolder}`)]),
       ];
   const found = candidates.find((folder) => isFile(join(folder, '.config')) && isFile(join(folder, 'Makefile')));
   if (found === undefined) {

@@ -29,6 +29,8 @@ export function runMake(
       `M=${folder}`,
       'V=1',
       'KBUILD_MODPOST_WARN=1',
+      // Nobody reads a script's BTF, and making it takes pahole, which need not be installed.
+      'CONFIG_DEBUG_INFO_BTF_MODULES=',
       `CC=${kernel.compiler.path}`,
       ...compiler,
       ...extra,

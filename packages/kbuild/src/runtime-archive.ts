@@ -27,7 +27,7 @@ import { runTool } from './run-tool.js';
 import { openExports, versionedSymbols, writeVersions } from './symbol-versions.js';
 
 /** Changes whenever the content of a cached archive changes its meaning. */
-const FORMAT = 1;
+const FORMAT = 2;
 
 /** A runtime that is ready to be linked. */
 export interface RuntimeArchive {
@@ -309,6 +309,8 @@ function kbuildFile(work: string, sources: readonly string[]): string {
     // Debug information would double the time and the size. Handlers must not be traced by ftrace: they run inside it.
     `ccflags-y := -I${work}/include -I${work} -g0 -fmacro-prefix-map=${work}/=`,
     'ccflags-remove-y := $(CC_FLAGS_FTRACE)',
+    // Read back from what make prints.
+    '$(info stapkit: SRCARCH=$(SRCARCH))',
     '',
   ].join('\n');
 }

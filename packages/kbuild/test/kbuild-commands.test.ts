@@ -82,10 +82,11 @@ describe('a recipe', () => {
       compile: compile(''),
       link: link('; ./tools/objtool/objtool --ibt --orc --link --module /tmp/w/m.o'),
       module,
-      output: '',
+      output: 'make: Entering\nstapkit: SRCARCH=x86\nstapkit: SRCARCH=x86\n',
     });
     expect(recipe.objtool).toEqual(['/k/tools/objtool/objtool', '--ibt', '--orc', '--link', '--module']);
     expect(recipe.objtoolAfterLink).toBe(true);
+    expect(recipe.environment).toEqual({ SRCARCH: 'x86' });
   });
 
   test('reads the newer spelling savedcmd_ (6.2)', () => {

@@ -7,5 +7,6 @@ export {
 } from './check.js';
 export { chooseGuestRelease, fetchGuestKernel } from './guest-kernel.js';
 export { type Machine, thisMachine } from './machine.js';
+export { fetchKernelPackages, type OtherKernel, type OtherKernelOptions } from './other-suite.js';
 export { prepCommand } from './prep-command.js';
 export { preparationCommands, prepare } from './prepare.js';
