@@ -151,7 +151,7 @@ const PRAGMAS: ReadonlySet<string> = new Set([
 /** The pragma comments of a piece of embedded C, in order, without the asterisks; `pragma:read:x` and the like too. */
 export function pragmasOf(code: string): string[] {
   const pragmas: string[] = [];
-  for (const match of code.matchAll(/\/\*\s*([a-z][\w:.-]*)\s*\*\//g)) {
+  for (const match of code.matchAll(/\/\*\s*([a-z][\w:.-]*(?: \w+)?)\s*\*\//g)) {
     const word = match[1]!;
     if (PRAGMAS.has(word) || word.startsWith('pragma:') || word.startsWith('runtime:')) pragmas.push(word);
   }
