@@ -910,12 +910,12 @@ export function bind(
 
   function print(node: PrintExpression, scope: Scope): DraftExpression {
     const common = base(node, scope);
-    const toString = node.name.startsWith('s');
-    const name = toString ? node.name.slice(1) : node.name;
+    const makesString = node.name.startsWith('s');
+    const name = makesString ? node.name.slice(1) : node.name;
     const [first] = node.arguments;
     if (first?.kind === 'histogram' && node.arguments.length === 1 && (name === 'print' || name === 'println')) {
       const histogram = histogramSource(first, scope);
-      if (toString) {
+      if (makesString) {
         diagnostics.push(messages.badHistogram('a histogram can only be printed, not made a string', common.token));
         return number(0n, common);
       }
@@ -923,9 +923,9 @@ export function bind(
       return { kind: 'print-histogram', ...common, cell: newCell('long', common.token), ...histogram };
     }
     const finish = (pieces: DraftPiece[], bound: DraftExpression[]): DraftExpression => ({
-      kind: toString ? 'format' : 'print',
+      kind: makesString ? 'format' : 'print',
       ...common,
-      cell: newCell(toString ? 'string' : 'long', common.token),
+      cell: newCell(makesString ? 'string' : 'long', common.token),
       pieces,
       arguments: bound,
     });

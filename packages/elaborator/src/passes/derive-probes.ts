@@ -4,7 +4,6 @@
 import type { Ast, Block, ProbeAlias, ProbeDeclaration, ProbePart, ProbePoint, ScriptFile } from '@stapkit/parser';
 import { type Diagnostic, nearestNames, type RelatedPlace } from '@stapkit/pass';
 import { messages, placeOf } from '../diagnostics.js';
-import type { Token } from '../draft.js';
 import type { ProbeStep, ResolvedPoint } from '../elaborated.js';
 import {
   type Family,
