@@ -322,7 +322,11 @@ function makeFault(kernel: KernelBuild, result: Awaited<ReturnType<typeof runToo
   const telling = lines.filter((line) => /error:|Error \d|\*\*\*|not found|cannot|ERROR/.test(line));
   return buildError('runtime-failed', `the runtime cannot be compiled for kernel ${kernel.release}`, {
     detail: (telling.length > 0 ? telling : lines.filter((line) => line !== '')).slice(0, 12),
-    hints: [`see whether the headers are whole: stap-prep --check ${kernel.release}`],
+    hints: [
+      kernel.compiler.matches
+        ? `see whether the headers are whole: stap-prep --check ${kernel.release}`
+        : `the kernel was built with ${kernel.compiler.wanted}: install that compiler`,
+    ],
   });
 }
 

@@ -69,11 +69,15 @@ function suiteOptions(options: OtherKernelOptions): AptOptions {
   const sources = join(folder, 'sources.list');
   const mirror = options.mirror ?? 'http://deb.debian.org/debian';
   const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
+  // What is installed on the machine must not look like something that the suite holds.
+  const status = join(folder, 'status');
+  writeFileSync(status, '');
   writeFileSync(sources, `deb [signed-by=${keyring}] ${mirror} ${options.suite} main\n`);
   return [
     ...['-o', `Dir::Etc::sourcelist=${sources}`],
     ...['-o', 'Dir::Etc::sourceparts=/dev/null'],
     ...['-o', `Dir::State::Lists=${join(folder, 'lists')}`],
+    ...['-o', `Dir::State::status=${status}`],
     ...['-o', `Dir::Cache=${folder}`],
     ...['-o', 'APT::Sandbox::User=root'],
   ];
@@ -94,8 +98,7 @@ async function newestRelease(machine: Machine, suite: string, ctx: PassContext, 
 }
 
 /**
- * Makes headers work where they lie: Debian's say `include /usr/src/…` in their Makefile, and some links lead to
- * absolute paths.
+ * Makes headers work where they lie: the Makefiles of Debian's name /usr/src/…, and some links lead to absolute paths.
  */
 function settleHeaders(folder: string, into: string): void {
   const source = join(folder, 'usr/src');
@@ -103,9 +106,7 @@ function settleHeaders(folder: string, into: string): void {
     if (!name.startsWith('linux-headers-')) continue;
     const makefile = join(source, name, 'Makefile');
     const text = readFileSync(makefile, 'utf8');
-    if (/^include \/usr\/src\//m.test(text)) {
-      writeFileSync(makefile, text.replace(/^include \/usr\/src\//gm, `include ${join(into, 'usr/src')}/`));
-    }
+    writeFileSync(makefile, text.replace(/(?<=[\s=:])\/usr\/(src|lib)\//g, `${into}/usr/$1/`));
     for (const entry of readdirSync(join(source, name), { withFileTypes: true })) {
       if (!entry.isSymbolicLink()) continue;
       const link = join(source, name, entry.name);
