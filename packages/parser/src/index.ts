@@ -64,7 +64,9 @@ export {
   type VarOperation,
   type WhileStatement,
 } from './ast.js';
+export { checkSpans, type SpanFault } from './check-spans.js';
 export { MAXIMUM_BRACES, MAXIMUM_DEPTH, MAXIMUM_ERRORS, MAXIMUM_EXPANSION } from './diagnostics.js';
+export { formatParse } from './format-parse.js';
 export { type Macro, type PreprocessorFacts, SYSTEMTAP_VERSION } from './lexical/preprocessor.js';
 export type { Comment } from './lexical/scanner.js';
 export { dottedName, NameCollector, type ReferencedNames } from './names.js';
@@ -77,4 +79,6 @@ export {
   parseScript,
   type ScriptOutcome,
 } from './parse-script.js';
+export { printAst } from './print.js';
+export { type SyntaxKind, type SyntaxToken, tokenize } from './tokenize.js';
 export { childrenOf, type VisitAction, visitNode } from './visitor.js';

@@ -21,8 +21,9 @@ import type {
   StatisticName,
   StringLiteral,
 } from '../ast.js';
+import { compareVersions } from '../lexical/conditions.js';
 import { negate, numberValue, pragmasOf, stringValue } from '../lexical/literals.js';
-import type { ScriptToken } from '../lexical/token.js';
+import type { Place, ScriptToken } from '../lexical/token.js';
 import { checkFormat } from './formats.js';
 import type { Reader } from './reader.js';
 
@@ -136,10 +137,16 @@ function readTernary(reader: Reader): Expression {
   const then = readExpression(reader);
   height = Math.max(height, reader.height);
   reader.expect(':');
-  const otherwise = readTernary(reader);
+  // Up to 3.3, an assignment could stand there without parentheses (NEWS, 4.0).
+  const otherwise = isBefore40(reader) ? readExpression(reader) : readTernary(reader);
   reader.raise(Math.max(height, reader.height));
   reader.leave();
   return { kind: 'conditional', ...reader.place(first), condition, then, else: otherwise };
+}
+
+function isBefore40(reader: Reader): boolean {
+  const version = reader.stream.options.facts.systemtapVersion;
+  return version !== undefined && compareVersions(version, '3.3') <= 0;
 }
 
 function readBinary(reader: Reader, minimum: number): Expression {
@@ -255,7 +262,7 @@ function readTarget(reader: Reader): Expression {
     case 'cast':
     case 'var':
     case 'member':
-      return { ...operand, ...reader.place(first), addressOf: true };
+      if (!operand.addressOf) return withPlace({ ...operand, addressOf: true }, reader.place(first));
   }
   reader.raise(reader.height);
   return { kind: 'member', ...reader.place(first), operand, path: [], pretty: 0, addressOf: true };
@@ -297,10 +304,19 @@ function readSteps(reader: Reader, first: ScriptToken, value: Expression): Expre
     case 'target-variable':
     case 'cast':
     case 'var':
-      // `$x$` was complete; a path behind it would be another target's.
-      if (value.pretty === 0) return { ...value, ...place, path, pretty };
+    case 'member':
+      // `$x$` and `&$x` were complete; a path behind them is another target's.
+      if (value.pretty === 0 && !value.addressOf) {
+        return withPlace({ ...value, path: [...value.path, ...path], pretty }, place);
+      }
   }
   return { kind: 'member', ...place, operand: value, path, pretty, addressOf: false };
+}
+
+/** A copy of a node at another place. */
+function withPlace<T extends Expression>(node: T, place: Place): T {
+  const { origin: _, ...rest } = node;
+  return { ...rest, ...place } as T;
 }
 
 /** Takes the `$` and `$$` suffix off a name. */
@@ -491,19 +507,13 @@ function readPrint(reader: Reader, token: ScriptToken): Expression {
   return { kind: 'print', ...reader.place(token), name, arguments: args };
 }
 
-/** A statistic's operand and the like: an expression in a list. */
-function readPart(reader: Reader): Expression {
-  const part = readExpression(reader);
-  return part;
-}
-
 function readOperation(reader: Reader): Expression {
   const token = reader.take();
   const name = token.symbol;
   const statistic = statisticOf(name);
   if (statistic) {
     reader.expect('(');
-    const operand = readPart(reader);
+    const operand = readExpression(reader);
     reader.raise(reader.height);
     const { height } = reader;
     let shift: NumberLiteral | undefined;
@@ -524,7 +534,7 @@ function readOperation(reader: Reader): Expression {
       return readHistogramElement(reader, token);
     case '@cast': {
       reader.expect('(');
-      const operand = readPart(reader);
+      const operand = readExpression(reader);
       reader.raise(reader.height);
       const { height } = reader;
       reader.expect(',');
@@ -576,17 +586,17 @@ function readOperation(reader: Reader): Expression {
     case '@defined':
     case '@entry': {
       reader.expect('(');
-      const operand = readPart(reader);
+      const operand = readExpression(reader);
       reader.expect(')');
       reader.raise(reader.height);
       return { kind: name === '@entry' ? 'entry' : 'defined', ...reader.place(token), operand };
     }
     case '@choose_defined': {
       reader.expect('(');
-      const first = readPart(reader);
+      const first = readExpression(reader);
       const { height } = reader;
       reader.expect(',');
-      const second = readPart(reader);
+      const second = readExpression(reader);
       reader.expect(')');
       reader.raise(Math.max(height, reader.height));
       return { kind: 'choose-defined', ...reader.place(token), first, second };
@@ -629,7 +639,7 @@ function readOperation(reader: Reader): Expression {
       reader.expect('(');
       const size = readNumber(reader);
       reader.expect(',');
-      const address = readPart(reader);
+      const address = readExpression(reader);
       reader.expect(')');
       reader.raise(reader.height);
       return {
@@ -686,7 +696,7 @@ const OPERATIONS: ReadonlySet<string> = new Set([
 export function readHistogram(reader: Reader, token: ScriptToken): HistogramOperation {
   const linear = token.symbol === '@hist_linear';
   reader.expect('(');
-  const operand = readPart(reader);
+  const operand = readExpression(reader);
   reader.raise(reader.height);
   const { height } = reader;
   const parameters: NumberLiteral[] = [];

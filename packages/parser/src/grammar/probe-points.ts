@@ -3,7 +3,7 @@
 import { apply, type Parser } from 'typescript-parsec';
 import type { Expression, NumberLiteral, ProbePart, ProbePoint, StringLiteral } from '../ast.js';
 import { MAXIMUM_BRACES } from '../diagnostics.js';
-import type { ScriptToken, TokenKind } from '../lexical/token.js';
+import { joinPlaces, type ScriptToken, type TokenKind } from '../lexical/token.js';
 import { readExpression, readNumber, readString } from './expressions.js';
 import type { Reader } from './reader.js';
 import { reading, separated } from './reader.js';
@@ -74,10 +74,11 @@ function bothSuffixes(inner: Suffix, outer: Suffix): Suffix {
   const conditions = [inner.condition, outer.condition].filter((condition) => condition !== undefined);
   const [left, right] = conditions;
   const condition: Expression | undefined =
-    left && right ? { kind: 'binary', span: left.span, operator: '&&', left, right } : left;
+    left && right ? { kind: 'binary', ...joinPlaces(left, right), operator: '&&', left, right } : left;
+  const sufficient = inner.sufficient || outer.sufficient;
   return {
-    optional: inner.optional || outer.optional,
-    sufficient: inner.sufficient || outer.sufficient,
+    optional: !sufficient && (inner.optional || outer.optional),
+    sufficient,
     ...(condition ? { condition } : {}),
   };
 }
