@@ -6,6 +6,7 @@ const root = new URL('..', import.meta.url).pathname;
 
 for (const [entry, name] of [
   ['src/main.ts', 'staprun'],
+  ['src/merge-main.ts', 'stap-merge'],
 ]) {
   const outfile = `${root}bundle/${name}.cjs`;
   await build({

@@ -14,6 +14,7 @@ import { kernelPort } from './kernel-port.js';
 import type { LocatedModule } from './locate-module.js';
 import type { ModulePort } from './module-port.js';
 import { readOptions, type StaprunOptions, USAGE } from './options.js';
+import type { OutputFiles as Files } from './output-file.js';
 import { runModule } from './run-module.js';
 import type { RunOptions } from './run-options.js';
 import { VERSION } from './version.js';
@@ -185,23 +186,53 @@ class StaprunCommand {
     if (SUDO_UID && SUDO_GID && /^\d+$/.test(SUDO_UID) && /^\d+$/.test(SUDO_GID)) {
       run.commandUser = { uid: Number(SUDO_UID), gid: Number(SUDO_GID) };
     }
-    if (options.outputName !== undefined) {
-      const { OutputFiles } = await import('./output-file.js');
-      const files = await OutputFiles.open({
-        name: options.outputName,
-        ...(options.fileSize === undefined ? {} : { size: options.fileSize }),
-        ...(options.fileCount === undefined ? {} : { count: options.fileCount }),
-      });
-      cleanups.push(() => files.close());
-      cleanups.push(this.#io.onSignal('SIGUSR2', () => files.requestRotation()));
-      run.output = (chunk) => files.write(chunk);
-      run.commandStdio = () => ['inherit', files.fd, 'inherit'];
-    }
+    if (options.bulk) run.bulkOutput = await this.#bulkOutput(cleanups);
+    else if (options.outputName !== undefined) await this.#outputFile(run, options.outputName, cleanups);
     if (options.json) {
       const { output } = run;
       run.events = (event) => output(Buffer.from(`${JSON.stringify(event)}\n`));
     }
     return run;
+  }
+
+  async #outputFile(run: RunOptions, name: string, cleanups: Cleanup[]): Promise<void> {
+    const { OutputFiles } = await import('./output-file.js');
+    const files = await OutputFiles.open({ name, ...this.#fileLimits() });
+    cleanups.push(() => files.close());
+    cleanups.push(this.#io.onSignal('SIGUSR2', () => files.requestRotation()));
+    run.output = (chunk) => files.write(chunk);
+    run.commandStdio = () => ['inherit', files.fd, 'inherit'];
+  }
+
+  /** staprun(8), `-o`: FILE_x in the foreground, FILE_cpux in the background. */
+  async #bulkOutput(cleanups: Cleanup[]): Promise<NonNullable<RunOptions['bulkOutput']>> {
+    const { OutputFiles } = await import('./output-file.js');
+    const prefix = `${this.#options.outputName}_${this.#options.daemon ? 'cpu' : ''}`;
+    const byCpu = new Map<number, Files>();
+    cleanups.push(async () => {
+      for (const files of byCpu.values()) await files.close();
+    });
+    cleanups.push(
+      this.#io.onSignal('SIGUSR2', () => {
+        for (const files of byCpu.values()) files.requestRotation();
+      }),
+    );
+    return async (cpu, frames) => {
+      let files = byCpu.get(cpu);
+      if (!files) {
+        files = await OutputFiles.open({ name: `${prefix}${cpu}`, whole: true, ...this.#fileLimits() });
+        byCpu.set(cpu, files);
+      }
+      await files.write(frames);
+    };
+  }
+
+  #fileLimits(): { size?: number; count?: number } {
+    const { fileSize, fileCount } = this.#options;
+    return {
+      ...(fileSize === undefined ? {} : { size: fileSize }),
+      ...(fileCount === undefined ? {} : { count: fileCount }),
+    };
   }
 
   #line(line: string): void {

@@ -53,17 +53,16 @@ export function moduleRefused(
 ): Diagnostic {
   const hints: string[] = [];
   let message = `couldn't insert module '${name}': ${words}`;
+  const release = facts.vermagic?.split(' ')[0];
+  if (release && release !== facts.runningRelease && (reason === 'format' || reason === 'signature')) {
+    message = `couldn't insert module '${name}': it was built for the kernel ${release}, this one is ${facts.runningRelease}`;
+    hints.push(`build it for this kernel: stap -r ${facts.runningRelease} -m ${name} -p4 SCRIPT`);
+    return runError('module-refused', message, { hints, detail: [words, ...log] });
+  }
   switch (reason) {
-    case 'format': {
-      const release = facts.vermagic?.split(' ')[0];
-      if (release && release !== facts.runningRelease) {
-        message = `couldn't insert module '${name}': it was built for the kernel ${release}, this one is ${facts.runningRelease}`;
-        hints.push(`build it for this kernel: stap -r ${facts.runningRelease} -m ${name} -p4 SCRIPT`);
-      } else {
-        hints.push('build the module again: the kernel or its headers have changed since');
-      }
+    case 'format':
+      hints.push('build the module again: the kernel or its headers have changed since');
       break;
-    }
     case 'unknown-symbol':
       hints.push('the module asks for something this kernel does not have: build it for exactly this kernel');
       break;

@@ -9,6 +9,9 @@ interface LogLine {
   readonly text: string;
 }
 
+/** Lines that a message shows at most. */
+const MOST_LINES = 10;
+
 /** Microseconds since boot on the clock that the kernel's log goes by, near enough. */
 export function kernelTime(): number {
   return Number(process.hrtime.bigint() / 1000n);
@@ -25,10 +28,13 @@ export async function kernelWords(name: string, since: number): Promise<string[]
   // printk's clock may lag behind the monotonic one by a little.
   const earliest = since - 100_000;
   const lines = await readLog().catch(() => []);
-  return lines
+  const words = lines
     .filter((line) => line.time >= earliest)
     .map((line) => line.text)
     .filter((text) => text.includes(name) || /lockdown|lock down|Loading of .*module|PKCS|x509|vermagic/i.test(text));
+  const different = [...new Set(words)];
+  const more = different.length - MOST_LINES;
+  return more > 1 ? [...different.slice(0, MOST_LINES), `… and ${more} lines more`] : different;
 }
 
 async function readLog(): Promise<LogLine[]> {

@@ -1,42 +1,13 @@
 // The program `staprun`: the command line in this process, with its streams and signals.
 import { spawn } from 'node:child_process';
-import { fstatSync, write, writeSync } from 'node:fs';
+import { fstatSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { type CommandIo, staprunCommand } from './cli.js';
+import { writeErrors, writeOutput } from './streams.js';
 
 /** Set for a process that `-D` has made: descriptor 3 takes the word that it is ready. */
 const DAEMON_VARIABLE = 'STAPRUN_DAEMON';
 const READY_DESCRIPTOR = 3;
-
-/**
- * Writes to standard output in the thread pool. process.stdout would not do: on a pipe it blocks this thread, so that no
- * signal would be heard while the reader does not read.
- */
-function writeOutput(chunk: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let from = 0;
-    const go = (): void => {
-      write(1, chunk, from, chunk.length - from, null, (error, count) => {
-        if (error?.code === 'EAGAIN') setTimeout(go, 5);
-        else if (error) reject(error);
-        else {
-          from += count;
-          if (from < chunk.length) go();
-          else resolve();
-        }
-      });
-    };
-    go();
-  });
-}
-
-function writeErrors(text: string): void {
-  try {
-    writeSync(2, text);
-  } catch {
-    // Nobody listens there; the exit status still tells.
-  }
-}
 
 /** Runs this program again, detached, and waits for its word on descriptor 3. */
 function runInBackground(argv: readonly string[]): Promise<{ pid: number } | { exitStatus: number }> {

@@ -14,6 +14,8 @@ export interface OutputFileOptions {
   readonly size?: number;
   /** How many files are kept; undefined keeps all. */
   readonly count?: number;
+  /** True where what is written at once must stay in one file: frames in place of lines. */
+  readonly whole?: boolean;
   /** The time, for tests. */
   readonly now?: () => Date;
 }
@@ -84,6 +86,13 @@ export class OutputFiles {
       if (this.#handle === undefined || (this.#rotate && this.#atLineStart)) {
         await this.#next();
         continue;
+      }
+      if (this.#options.whole) {
+        const { size = Number.POSITIVE_INFINITY } = this.#options;
+        if (this.#written > 0 && this.#written + rest.length > size) await this.#next();
+        await this.#append(rest);
+        this.#atLineStart = true;
+        return;
       }
       const room = this.#options.size === undefined ? Number.POSITIVE_INFINITY : this.#options.size - this.#written;
       let end = rest.length;

@@ -11,6 +11,7 @@ import {
   type Pass,
   type PassContext,
 } from '@stapkit/pass';
+import { BulkFrames } from './bulk-frames.js';
 import { ByteWriter } from './byte-writer.js';
 import { type PreparedCommand, prepareCommand, runInBackground } from './command.js';
 import type { ModuleDescription } from './description.js';
@@ -110,6 +111,7 @@ class ModuleRun {
 
   readonly #order = new RecordOrder();
   readonly #out = new ByteWriter();
+  readonly #bulk = new BulkFrames();
   #interruptions: Interruption[] = [];
   readonly #shownWarnings = new Set<string>();
 
@@ -347,6 +349,12 @@ class ModuleRun {
     this.#interruptions = [];
     await this.#emit(from, this.#out.length);
     this.#out.reset();
+    const { bulkOutput } = this.#options;
+    if (!bulkOutput) return;
+    for (const [cpu, frames] of this.#bulk.take()) {
+      const pending = this.#sinkClosed ? undefined : bulkOutput(cpu, frames);
+      if (pending) await this.#orForced(pending);
+    }
   }
 
   async #emit(from: number, to: number): Promise<void> {
@@ -385,15 +393,12 @@ class ModuleRun {
         break;
       case RECORD.TEXT: {
         const length = records.words[payload >> 2]!;
-        const start = this.#out.length;
-        this.#out.copy(records.bytes, payload + 4, payload + 4 + length);
-        if (this.#options.events) this.#textEvent(records, offset, start);
+        this.#text(records, offset, (out) => out.copy(records.bytes, payload + 4, payload + 4 + length));
         break;
       }
       case RECORD.HISTOGRAM: {
-        const start = this.#out.length;
-        writeHistogram(readHistogram(records, payload, recordLength(records, offset) - RECORD_HEADER), this.#out);
-        if (this.#options.events) this.#textEvent(records, offset, start);
+        const histogram = readHistogram(records, payload, recordLength(records, offset) - RECORD_HEADER);
+        this.#text(records, offset, (out) => writeHistogram(histogram, out));
         break;
       }
       case RECORD.WARNING:
@@ -428,6 +433,12 @@ class ModuleRun {
     const site = recordSite(records, offset);
     const formatter = this.#formatters[site];
     invariant(formatter, `print site ${site} of ${this.#formatters.length}`);
+    if (this.#options.bulkOutput) {
+      const frame = this.#bulk.begin(recordCpu(records, offset));
+      formatter(records, payload, frame);
+      this.#bulk.finish(recordStamp(records, offset));
+      return;
+    }
     if (!this.#options.events) {
       formatter(records, payload, this.#out);
       return;
@@ -444,7 +455,16 @@ class ModuleRun {
     });
   }
 
-  #textEvent(records: RecordBytes, offset: number, start: number): void {
+  /** Output that is no print of a site. */
+  #text(records: RecordBytes, offset: number, write: (out: ByteWriter) => void): void {
+    if (this.#options.bulkOutput) {
+      write(this.#bulk.begin(recordCpu(records, offset)));
+      this.#bulk.finish(recordStamp(records, offset));
+      return;
+    }
+    const start = this.#out.length;
+    write(this.#out);
+    if (!this.#options.events) return;
     this.#event({
       event: 'text',
       time: String(recordStamp(records, offset)),

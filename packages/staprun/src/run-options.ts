@@ -10,6 +10,8 @@ export interface RunOptions {
    * where none is returned; while the promise is pending, no more is read from the module.
    */
   output(chunk: Uint8Array): void | Promise<void>;
+  /** In bulk mode takes each CPU's output by itself, in frames (bulk-frame.ts), in place of `output`. */
+  bulkOutput?(cpu: number, frames: Uint8Array): void | Promise<void>;
   /** Takes one line for the standard error, without its newline: `WARNING: …`, `ERROR: …`. */
   errors(line: string): void;
   /** What target() is (`-x`). */

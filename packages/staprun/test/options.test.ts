@@ -1,0 +1,48 @@
+// The command line, read.
+import { expect, test } from 'vitest';
+import { readOptions } from '../src/options.js';
+
+const read = (line: string, environment: Record<string, string> = {}) =>
+  readOptions(line.split(' ').filter(Boolean), environment);
+const messages = (line: string): string[] => read(line).diagnostics.map((diagnostic) => diagnostic.message);
+
+test('options, module and globals are told apart', () => {
+  const { options, diagnostics } = read('-vv -w -x 12 -o out.%d -S 1,2 -b 64 -T 200 -C never -R mod.ko a=1 -G b=x=y');
+  expect(diagnostics).toEqual([]);
+  expect(options).toMatchObject({
+    verbosity: 2,
+    suppressWarnings: true,
+    targetPid: 12,
+    outputName: 'out.%d',
+    fileSize: 1024 * 1024,
+    fileCount: 2,
+    bufferMegabytes: 64,
+    readPause: 200,
+    color: 'never',
+    rename: true,
+    module: 'mod.ko',
+    settings: ['a=1', 'b=x=y'],
+  });
+});
+
+test('values may be attached, and flags joined', () => {
+  expect(read('-wvx12 m').options).toMatchObject({ suppressWarnings: true, verbosity: 1, targetPid: 12, module: 'm' });
+});
+
+test('SYSTEMTAP_VERBOSE is where verbosity begins', () => {
+  expect(read('-v m', { SYSTEMTAP_VERBOSE: '2' }).options.verbosity).toBe(3);
+});
+
+test('mistakes are told, with the nearest right thing', () => {
+  expect(messages('')).toEqual(['need a module name or path to load']);
+  expect(messages('-x abc m')).toEqual(['-x takes a number from 1 to 4194304, not "abc"']);
+  expect(messages('-b 5000 m')).toEqual(['-b takes a number from 1 to 4095, not "5000"']);
+  expect(messages('-S 0 -o f m')).toEqual(['-S takes SIZE or SIZE,N: megabytes and a number of files, not "0"']);
+  expect(messages('m -c')).toEqual(['-c needs a value']);
+  expect(messages('-L -A m')).toEqual(['-L and -A exclude each other']);
+  expect(messages('-D m')).toEqual(['-D needs -o FILE']);
+  expect(messages('-c true -x 1 m')).toEqual(['-c and -x exclude each other: both set target()']);
+  expect(messages('m other')).toEqual(['module options are NAME=VALUE, not "other"']);
+  expect(read('--stricd m').diagnostics[0]).toMatchObject({ hints: ['did you mean --strict?'] });
+  expect(messages('-Z m')).toEqual(['unknown option -Z']);
+});
