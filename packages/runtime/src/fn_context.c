@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
-/* Functions of the tapset: the current task and CPU. */
+/* Functions of the tapset: who the current thread is. Plain loads from `current`, which is always there. */
 #include <linux/cred.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
-#include <linux/sched/task.h>
 
 #include "functions.h"
-#include "session.h"
 
 s64 stapkit_fn_pid(struct stapkit_context *c)
 {
@@ -20,20 +20,68 @@ s64 stapkit_fn_tid(struct stapkit_context *c)
 
 s64 stapkit_fn_ppid(struct stapkit_context *c)
 {
-	s64 pid;
+	s64 result;
 
 	rcu_read_lock();
-	pid = rcu_dereference(current->real_parent)->tgid;
+	result = rcu_dereference(current->real_parent)->tgid;
 	rcu_read_unlock();
-	return pid;
+	return result;
 }
 
-void stapkit_fn_execname(struct stapkit_context *c, char *result)
+s64 stapkit_fn_pgrp(struct stapkit_context *c)
 {
-	strscpy(result, current->comm, min_t(u32, TASK_COMM_LEN, stapkit_script.string_size));
+	return task_pgrp_nr_ns(current, &init_pid_ns);
+}
+
+s64 stapkit_fn_sid(struct stapkit_context *c)
+{
+	return task_session_nr_ns(current, &init_pid_ns);
+}
+
+s64 stapkit_fn_uid(struct stapkit_context *c)
+{
+	return __kuid_val(current_uid());
+}
+
+s64 stapkit_fn_euid(struct stapkit_context *c)
+{
+	return __kuid_val(current_euid());
+}
+
+s64 stapkit_fn_gid(struct stapkit_context *c)
+{
+	return __kgid_val(current_gid());
+}
+
+s64 stapkit_fn_egid(struct stapkit_context *c)
+{
+	return __kgid_val(current_egid());
 }
 
 s64 stapkit_fn_cpu(struct stapkit_context *c)
 {
 	return raw_smp_processor_id();
+}
+
+s64 stapkit_fn_task_current(struct stapkit_context *c)
+{
+	return (s64)(unsigned long)current;
+}
+
+/* The name may change while it is copied; it never loses its NUL (see __set_task_comm()). */
+static void copy_name(char *result, const struct task_struct *task)
+{
+	strscpy(result, task->comm, min_t(u32, TASK_COMM_LEN, stapkit_script.string_size));
+}
+
+void stapkit_fn_execname(struct stapkit_context *c, char *result)
+{
+	copy_name(result, current);
+}
+
+void stapkit_fn_pexecname(struct stapkit_context *c, char *result)
+{
+	rcu_read_lock();
+	copy_name(result, rcu_dereference(current->real_parent));
+	rcu_read_unlock();
 }

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0 OR MIT */
+/*
+ * How tapset functions look at memory that may not be there: copies that fail instead of faulting, so that a stale or
+ * made-up pointer is a script error and nothing worse. Good in any context, NMI included.
+ */
+#ifndef STAPKIT_FN_MEMORY_H
+#define STAPKIT_FN_MEMORY_H
+
+#include <linux/uaccess.h>
+
+#include "functions.h"
+
+/* Copies @size bytes of kernel memory; false where they can't be read. */
+static inline bool stapkit_peek(void *to, const void *from, size_t size)
+{
+	return copy_from_kernel_nofault(to, from, size) == 0;
+}
+
+/* Copies @size bytes of the current process's memory; false where they can't be read without a page fault. */
+static inline bool stapkit_peek_user(void *to, u64 from, size_t size)
+{
+	return copy_from_user_nofault(to, (const void __user *)(unsigned long)from, size) == 0;
+}
+
+static inline void stapkit_fault(struct stapkit_context *c, const char *what, u64 address)
+{
+	stapkit_error(c, "%s fault at 0x%016llx [man error::fault]", what, address);
+}
+
+/* One member of a structure at a kernel address; all zeros and a script error where it can't be read. */
+#define STAPKIT_PEEK(c, pointer, member) ({							\
+	typeof((pointer)->member) value_;							\
+												\
+	if (!stapkit_peek(&value_, &(pointer)->member, sizeof(value_))) {			\
+		memset(&value_, 0, sizeof(value_));						\
+		stapkit_fault(c, "kernel read", (unsigned long)&(pointer)->member);		\
+	}											\
+	value_;											\
+})
+
+/* Room of a string value in bytes, its NUL included. */
+static inline u32 stapkit_string_size(void)
+{
+	return stapkit_script.string_size;
+}
+
+#endif
