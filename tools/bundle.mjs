@@ -1,13 +1,30 @@
-// Builds everything that `./stap` needs from a checkout: the bundles of all command lines and the tapset's index, in
-// the order in which they need one another. `nx run driver:bundle` does the same with nx's cache.
-import { existsSync } from 'node:fs';
-import { utimes } from 'node:fs/promises';
+// Builds everything that `./stap` needs from a checkout: the bundles of the command lines and the tapset's index, straight
+// from the sources. `nx run-many -t build bundle` does the same by way of the compiled packages.
+import { writeFileSync } from 'node:fs';
+import { mkdir, rm, utimes } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 
-const scripts = ['tapset/scripts/bundle.mjs', 'vm/scripts/bundle.mjs', 'staprun/scripts/bundle.mjs', 'driver/scripts/bundle.mjs'];
-for (const script of scripts) {
-  const url = new URL(`../packages/${script}`, import.meta.url);
-  if (existsSync(url)) await import(url.href);
-}
+const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+
+const indexer = path('.stapkit/folder-index.mjs');
+await build({
+  entryPoints: [path('packages/tapset/src/folder-index.ts')],
+  outfile: indexer,
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  conditions: ['source'],
+  logLevel: 'warning',
+});
+const { buildFolderIndex } = await import(indexer);
+await mkdir(path('packages/tapset/dist'), { recursive: true });
+writeFileSync(path('packages/tapset/dist/index.json'), JSON.stringify(buildFolderIndex(path('packages/tapset/stp'))));
+await rm(indexer);
+
+await import('../packages/staprun/scripts/bundle.mjs');
+await import('../packages/driver/scripts/bundle.mjs');
 // What was bundled is newer than every source from here on, also where a bundler left an equal file alone.
 const now = new Date();
-await utimes(new URL('../packages/driver/bundle/stap.cjs', import.meta.url), now, now);
+await utimes(path('packages/driver/bundle/stap.cjs'), now, now);

@@ -102,7 +102,12 @@ try {
   const systemtap = ['/usr/bin/stap', '/usr/local/bin/stap'].find((path) => existsSync(path));
   if (systemtap) {
     const release = readdirSync('/lib/modules').at(-1);
-    await series('SystemTap -p4, new script', 3, (n) => [systemtap, '-v', '-r', release, '-p4', '-e', newScript(n)], {});
+    await series(
+      'SystemTap -p4, new script',
+      3,
+      (n) => [systemtap, '-v', '-r', release, '-p4', '-e', newScript(n)],
+      {},
+    );
   }
 } finally {
   rmSync(cache, { recursive: true, force: true });

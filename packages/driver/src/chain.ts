@@ -1,0 +1,277 @@
+// The thin driver's chain: passes 1 to 5 in order, each timed, each ended early by `-p`, resumed by `--from`.
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { elaboratePass } from '@stapkit/elaborator';
+import { type BuildOptions, buildPass, findKernelBuild } from '@stapkit/kbuild';
+import { parsePass } from '@stapkit/parser';
+import { DiagnosticError, hasErrors, type Outcome, type Pass, type PassContext, type SourceText } from '@stapkit/pass';
+import { openTapset } from '@stapkit/tapset';
+import { type CModule, translatePass } from '@stapkit/translator';
+import { packageFolder } from './folders.js';
+import type { CommandIo } from './io.js';
+import type { Intermediate } from './ir-file.js';
+import { openSymbols, type Symbols } from './kernel-symbols.js';
+import { formatMemory, formatTimes, readClocks } from './measure.js';
+import type { StapOptions } from './options.js';
+import { hostArchitecture, type Place } from './place.js';
+import type { Reporter } from './reporter.js';
+import { LANGUAGE_VERSION } from './version.js';
+
+/** What passes 1 to 4 run with. */
+export interface ChainSettings {
+  readonly options: StapOptions;
+  readonly place: Place;
+  readonly cache: string;
+  /** Holds the generated C and what pass 4 leaves behind with -k. */
+  readonly temporary: string;
+  readonly io: CommandIo;
+  readonly reporter: Reporter;
+}
+
+/** The chain's end: the last result, or undefined where a pass failed; `failed` is that pass's number. */
+export type ChainResult =
+  | { readonly intermediate: Intermediate; readonly failed?: undefined }
+  | { readonly intermediate?: undefined; readonly failed: number };
+
+/** The words after `Pass N:` when a pass fails (stap(1), error::passN). */
+export const FAILURE_WORDS: Readonly<Record<number, string>> = {
+  1: 'parse failed.',
+  2: 'analysis failed.',
+  3: 'translation failed.',
+  4: 'compilation failed.',
+  5: 'run failed.',
+};
+
+/**
+ * Runs passes up to 4, from wherever `start` leaves off.
+ *
+ * @param start a result to go on from, or undefined to begin with the script
+ */
+export async function runChain(settings: ChainSettings, start: Intermediate | undefined): Promise<ChainResult> {
+  const { options, io } = settings;
+  const last = Math.min(options.lastPass, 4);
+  const facts = new KernelFacts(settings);
+  let current: Intermediate;
+
+  if (start) current = start;
+  else {
+    const scripts = await readScripts(options, io);
+    settings.reporter.addSources(scripts);
+    const ast = await timed(
+      settings,
+      1,
+      async (context) => {
+        const { value: library, diagnostics } = await openTapset({
+          folders: [...options.tapsetFolders, join(packageFolder('tapset'), 'stp')],
+          kernelRelease: settings.place.release,
+          architecture: hostArchitecture(),
+          cacheFolder: options.disableCache ? undefined : settings.cache,
+        });
+        for (const diagnostic of diagnostics) context.report(diagnostic);
+        facts.names = library;
+        return parsePass.run(
+          {
+            scripts,
+            arguments: options.scriptArguments,
+            facts: {
+              kernelRelease: settings.place.release,
+              architecture: hostArchitecture(),
+              systemtapVersion: options.compatible ?? LANGUAGE_VERSION,
+              guru: options.guru,
+              privilege: options.privilege,
+              runtime: 'kernel',
+              config: facts.config,
+            },
+            library,
+          },
+          context,
+        );
+      },
+      parsePass.summarize,
+    );
+    if (!ast) return { failed: 1 };
+    current = { pass: 1, ir: ast };
+  }
+  settings.reporter.addSources('sources' in current.ir ? current.ir.sources : []);
+
+  if (current.pass === 1 && last > 1) {
+    const ast = current.ir;
+    const elaborated = await timed(
+      settings,
+      2,
+      async (context) =>
+        elaboratePass({
+          symbols: await facts.symbols(context),
+          ...(facts.names ? { names: facts.names } : {}),
+          guru: options.guru,
+          unoptimized: options.unoptimized,
+          privilege: options.privilege,
+        }).run(ast, context),
+      (output) => elaboratePass({ symbols: facts.opened! }).summarize(output),
+    );
+    if (!elaborated) return { failed: 2 };
+    current = { pass: 2, ir: elaborated };
+  }
+  if (current.pass === 2 && last > 2) {
+    const elaborated = current.ir;
+    const pass: Pass<typeof elaborated, CModule> = translatePass({
+      defines: options.defines,
+      suppressHandlerErrors: options.suppressHandlerErrors,
+    });
+    const path = join(settings.temporary, 'stap_src.c');
+    const translated = await timed(
+      settings,
+      3,
+      (context) => pass.run(elaborated, context),
+      (output) => `${pass.summarize(output)} into "${path}"`,
+    );
+    if (!translated) return { failed: 3 };
+    current = { pass: 3, ir: translated };
+  }
+  if (current.pass === 3 && last > 3) {
+    const module = current.ir;
+    const built = await timed(
+      settings,
+      4,
+      async (context) => buildPass(await facts.buildOptions(context)).run(module, context),
+      (output) => (output.cached ? `using cached ${output.path}` : `compiled C into "${output.name}.ko"`),
+    );
+    if (!built) return { failed: 4 };
+    current = { pass: 4, ir: built };
+  }
+  return { intermediate: current };
+}
+
+/**
+ * Runs one pass between two readings of the clocks and prints its `-v` line, which is worded as SystemTap words it.
+ */
+async function timed<Output>(
+  settings: ChainSettings,
+  number: 1 | 2 | 3 | 4,
+  run: (context: PassContext) => Promise<Outcome<Output>>,
+  summarize: (output: Output) => string,
+): Promise<Output | undefined> {
+  const { reporter, io } = settings;
+  const verbosity = settings.options.verbosity[number - 1]!;
+  const context = reporter.context(verbosity, io.signal);
+  io.signal.throwIfAborted();
+  const before = readClocks();
+  const errorsBefore = reporter.errorCount();
+  let output: Output;
+  try {
+    const { value, diagnostics } = await run(context);
+    for (const diagnostic of diagnostics) reporter.report(diagnostic);
+    if (hasErrors(diagnostics) || reporter.errorCount() > errorsBefore) return undefined;
+    output = value;
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    for (const diagnostic of error.diagnostics) reporter.report(diagnostic);
+    return undefined;
+  } finally {
+    reporter.progress.finish();
+  }
+  if (verbosity > 0) {
+    const memory = formatMemory();
+    const used = memory ? ` using ${memory},` : '';
+    reporter.line(`Pass ${number}: ${summarize(output)}${used} in ${formatTimes(before, readClocks())}.`);
+  }
+  return output;
+}
+
+/** What must be known of the target kernel, each part found when first asked for. */
+class KernelFacts {
+  names: Awaited<ReturnType<typeof openTapset>>['value'] | undefined;
+  opened: Symbols | undefined;
+  private readonly settings: ChainSettings;
+  private configText: Map<string, string> | undefined;
+
+  constructor(settings: ChainSettings) {
+    this.settings = settings;
+  }
+
+  /** The value of a CONFIG_ symbol of the target kernel, for `%( CONFIG_X == "y" %? … %)`. */
+  readonly config = (name: string): string | undefined => {
+    this.configText ??= readKernelConfig(this.settings.place);
+    return this.configText.get(name);
+  };
+
+  async symbols(context: PassContext): Promise<Symbols> {
+    this.opened ??= await openSymbols(this.settings.place, this.settings.cache, context);
+    return this.opened;
+  }
+
+  async buildOptions(context: PassContext): Promise<BuildOptions> {
+    const { options, place, cache, temporary } = this.settings;
+    const { value: kernel, diagnostics } = await findKernelBuild(place.build);
+    if (!kernel || hasErrors(diagnostics)) throw new DiagnosticError(...diagnostics);
+    return {
+      kernel,
+      runtimeFolder: packageFolder('runtime'),
+      cacheFolder: cache,
+      // A run of its own gets a name of its own, so that two runs of one script do not collide in the kernel.
+      ...(options.moduleName
+        ? { name: options.moduleName, outputFolder: this.settings.io.cwd }
+        : options.lastPass === 5
+          ? { instance: process.pid, outputFolder: temporary }
+          : options.disableCache
+            ? { instance: process.pid, outputFolder: this.settings.io.cwd }
+            : {}),
+      temporaryFolder: temporary,
+      // Asked for only when the runtime has to be compiled: a script's own build needs no type information.
+      features: async () => (await this.symbols(context)).features,
+      cache: options.disableCache ? 'off' : options.poisonCache ? 'poison' : 'use',
+    };
+  }
+}
+
+function readKernelConfig(place: Place): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const path of [
+    join('/lib/modules', place.release, 'build', '.config'),
+    join('/boot', `config-${place.release}`),
+    join(place.build, '.config'),
+  ]) {
+    try {
+      for (const line of readFileSync(path, 'utf8').split('\n')) {
+        const match = /^(CONFIG_\w+)=(.*)$/.exec(line);
+        if (match) values.set(match[1]!, match[2]!.replace(/^"(.*)"$/, '$1'));
+      }
+      return values;
+    } catch {
+      // Another of the places may have it; a kernel without any has no CONFIG_ that is set.
+    }
+  }
+  return values;
+}
+
+async function readScripts(options: StapOptions, io: CommandIo): Promise<SourceText[]> {
+  const scripts: SourceText[] = [];
+  if (options.script?.kind === 'text') scripts.push({ name: '<input>', text: asBytes(options.script.text) });
+  else if (options.script?.path === '-') {
+    const chunks: Buffer[] = [];
+    for await (const chunk of io.stdin) chunks.push(Buffer.from(chunk));
+    scripts.push({ name: '<input>', text: Buffer.concat(chunks).toString('latin1') });
+  } else if (options.script) {
+    try {
+      scripts.push({ name: options.script.path, text: await readFile(options.script.path, 'latin1') });
+    } catch (error) {
+      throw new DiagnosticError({
+        code: 'driver/script',
+        severity: 'error',
+        class: 'usage',
+        message: `Input file '${options.script.path}' can't be read: ${(error as Error).message}`,
+        hints: ['-e SCRIPT runs a script given on the command line'],
+      });
+    }
+  }
+  options.extraScripts.forEach((text, index) => {
+    scripts.push({ name: `<input${index + 1}>`, text: asBytes(text) });
+  });
+  return scripts;
+}
+
+/** One code unit a byte, as scripts are read: a string literal in UTF-8 comes out as the bytes that went in. */
+function asBytes(text: string): string {
+  return Buffer.from(text, 'utf8').toString('latin1');
+}

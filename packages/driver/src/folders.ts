@@ -1,0 +1,69 @@
+// Where stapkit keeps things: the cache, the data folders of its packages, temporary folders.
+import { existsSync, realpathSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { DiagnosticError } from '@stapkit/pass';
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The cache folder: `$SYSTEMTAP_DIR/cache` where that is set (stap(1)), else `stapkit` in the XDG cache folder.
+ *
+ * @param env the environment
+ */
+export function cacheFolder(env: Environment): string {
+  if (env['SYSTEMTAP_DIR']) return join(env['SYSTEMTAP_DIR'], 'cache');
+  return join(env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache'), 'stapkit');
+}
+
+/**
+ * The folder of one of stapkit's packages, found from where the running program lies: beside it in a checkout, or as a
+ * dependency in `node_modules`.
+ *
+ * @param name the package's name without its scope, e.g. `runtime`
+ * @param program the running program's own file
+ */
+export function packageFolder(name: string, program: string = realpathSync(process.argv[1]!)): string {
+  for (let folder = dirname(program); ; folder = dirname(folder)) {
+    const beside = join(folder, 'packages', name, 'package.json');
+    if (existsSync(beside)) return dirname(beside);
+    const dependency = join(folder, 'node_modules', '@stapkit', name, 'package.json');
+    if (existsSync(dependency)) return dirname(dependency);
+    const sibling = join(folder, '@stapkit', name, 'package.json');
+    if (existsSync(sibling)) return dirname(sibling);
+    if (folder === dirname(folder)) break;
+  }
+  throw new DiagnosticError({
+    code: 'driver/package-missing',
+    severity: 'error',
+    class: 'usage',
+    message: `the package @stapkit/${name} is missing beside ${program}`,
+    hints: ['install stapkit again'],
+  });
+}
+
+/**
+ * Makes a temporary folder, named as SystemTap names its own.
+ *
+ * @param parent `--tmpdir`, or undefined for the system's
+ */
+export async function makeTemporaryFolder(parent: string | undefined): Promise<string> {
+  const base = parent ?? tmpdir();
+  try {
+    return await mkdtemp(join(base, 'stap'));
+  } catch (error) {
+    throw new DiagnosticError({
+      code: 'driver/temporary',
+      severity: 'error',
+      class: 'usage',
+      message: `cannot make a temporary folder in ${base}: ${(error as Error).message}`,
+      hints: ['--tmpdir=DIR or $TMPDIR names another place'],
+    });
+  }
+}
+
+/** Removes a temporary folder and all that is in it. */
+export async function removeTemporaryFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+}

@@ -1,0 +1,109 @@
+// Pass 5 in the embedded guest: the same module, and the same staprun, run by the guest's own Node from the shared files.
+import { open } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { DiagnosticError } from '@stapkit/pass';
+import { connectGuest, type Guest, type GuestProcess, guestsFolder, listGuests, startGuest } from '@stapkit/vm';
+import type { ChainSettings } from './chain.js';
+import { packageFolder } from './folders.js';
+import type { Place } from './place.js';
+import { Interrupted } from './process-io.js';
+
+type GuestPlace = Extract<Place, { where: 'guest' }>;
+
+/**
+ * Runs staprun in the guest and brings back what it prints. A guest that is kept (`stap vm start`, or the folder that
+ * STAPKIT_GUEST names) serves where it runs the right kernel; else one is booted for this run alone. The first signal is
+ * handed to staprun, which then ends in good order; the second ends it at once.
+ *
+ * @param words staprun's command line
+ * @returns staprun's exit status
+ */
+export async function runStaprunInGuest(
+  settings: ChainSettings,
+  place: GuestPlace,
+  words: readonly string[],
+): Promise<number> {
+  const { io, options } = settings;
+  const output = options.outputFile === undefined ? undefined : await openOutput(resolve(io.cwd, options.outputFile));
+  try {
+    const guest = await openGuest(settings, place);
+    try {
+      let child: GuestProcess | undefined;
+      const forward = (): void => {
+        const reason: unknown = io.signal.reason;
+        child?.kill(reason instanceof Interrupted && reason.signalName !== 'SIGPIPE' ? reason.signalName : 'SIGTERM');
+      };
+      const force = (): void => child?.kill('SIGINT');
+      io.signal.addEventListener('abort', forward);
+      io.forceSignal.addEventListener('abort', force);
+      try {
+        const result = await guest.runScript({
+          path: join(packageFolder('staprun'), 'bundle', 'staprun.cjs'),
+          argv: words,
+          cwd: io.cwd,
+          onStart: (started) => {
+            child = started;
+            if (io.signal.aborted) forward();
+          },
+          onStdout: async (chunk) => {
+            if (output) await output.write(chunk);
+            else await io.stdout(chunk);
+          },
+          onStderr: (chunk) => {
+            settings.reporter.progress.finish();
+            io.stderr(Buffer.from(chunk).toString('utf8'));
+          },
+        });
+        return result.code ?? 1;
+      } finally {
+        io.signal.removeEventListener('abort', forward);
+        io.forceSignal.removeEventListener('abort', force);
+      }
+    } finally {
+      await guest.close();
+    }
+  } finally {
+    await output?.close();
+  }
+}
+
+/** `-o` names a file of this machine, which the guest sees but can't write: what arrives is written here. */
+async function openOutput(path: string) {
+  try {
+    return await open(path, 'w');
+  } catch (error) {
+    throw new DiagnosticError({
+      code: 'driver/output',
+      severity: 'error',
+      class: 'usage',
+      message: `cannot write ${path}: ${(error as Error).message}`,
+    });
+  }
+}
+
+async function openGuest(settings: ChainSettings, place: GuestPlace): Promise<Guest> {
+  const { io, cache, reporter } = settings;
+  const named = io.env['STAPKIT_GUEST'];
+  if (named) return await connectGuest(named, { signal: io.signal });
+  const kept = await listGuests(guestsFolder(cache, io.env));
+  for (const guest of kept) {
+    if (guest.release !== place.release) continue;
+    try {
+      return await connectGuest(guest.folder, { signal: io.signal });
+    } catch (error) {
+      // It is ending or all its ports are taken: one of our own serves.
+      if (!(error instanceof DiagnosticError)) throw error;
+    }
+  }
+  try {
+    return await startGuest({
+      cacheFolder: cache,
+      kernel: place.kernel,
+      agentFolder: join(packageFolder('vm'), 'agent'),
+      signal: io.signal,
+      onStep: (step) => reporter.progress.update(step),
+    });
+  } finally {
+    reporter.progress.finish();
+  }
+}

@@ -1,0 +1,117 @@
+// Prints diagnostics as they come, each once, and keeps count. Long steps are shown on a terminal and nowhere else.
+import {
+  type Diagnostic,
+  type MessageColors,
+  type PassContext,
+  type Progress,
+  parseColors,
+  renderDiagnostic,
+  type SourceText,
+} from '@stapkit/pass';
+import type { CommandIo } from './io.js';
+
+export interface ReporterOptions {
+  readonly color: 'auto' | 'always' | 'never';
+  readonly suppressWarnings: boolean;
+  readonly warningsAreErrors: boolean;
+}
+
+/** Where a run's messages go. */
+export interface Reporter {
+  report(diagnostic: Diagnostic): void;
+  /** Errors reported so far, warnings counted where `-W` makes them errors. */
+  errorCount(): number;
+  /** Adds texts that later messages may point into. */
+  addSources(sources: readonly SourceText[]): void;
+  /** Writes a line of its own to standard error, e.g. a pass's `-v` line. */
+  line(text: string): void;
+  readonly progress: Progress;
+  /** A context for one pass. */
+  context(verbosity: number, signal: AbortSignal): PassContext;
+}
+
+/** A step shorter than this is not shown: a spinner that flashes by tells nothing. Milliseconds. */
+const SPINNER_DELAY = 300;
+
+/** Makes a reporter that writes to a command's standard error. */
+export function createReporter(io: CommandIo, options: ReporterOptions): Reporter {
+  const colored = options.color === 'always' || (options.color === 'auto' && io.stderrIsTerminal);
+  const colors: MessageColors | undefined = colored ? parseColors(io.env['SYSTEMTAP_COLORS']) : undefined;
+  const sources = new Map<string, SourceText>();
+  const seen = new Set<string>();
+  const progress = createProgress(io);
+  let errors = 0;
+
+  const line = (text: string): void => {
+    progress.finish();
+    io.stderr(`${text}\n`);
+  };
+  const report = (given: Diagnostic): void => {
+    if (given.severity === 'warning' && options.suppressWarnings) return;
+    const promoted = given.severity === 'warning' && options.warningsAreErrors;
+    const diagnostic: Diagnostic = promoted ? { ...given, severity: 'error' } : given;
+    if (diagnostic.severity === 'error') errors += 1;
+    const text = readable(renderDiagnostic(diagnostic, { sources: sources.values(), ...(colors ? { colors } : {}) }));
+    if (seen.has(text)) return;
+    seen.add(text);
+    line(text);
+  };
+  return {
+    report,
+    errorCount: () => errors,
+    addSources: (more) => {
+      for (const source of more) sources.set(source.name, source);
+    },
+    line,
+    progress,
+    context: (verbosity, signal) => ({
+      signal,
+      progress,
+      report,
+      verbosity,
+      log: (level, text) => {
+        if (verbosity >= level) line(text);
+      },
+    }),
+  };
+}
+
+/** Scripts are held one byte a code unit; what is UTF-8 in them is shown as the characters it stands for. */
+function readable(text: string): string {
+  return text.replace(/[\x80-\xff]{2,}/g, (bytes) => {
+    const decoded = Buffer.from(bytes, 'latin1').toString('utf8');
+    return decoded.includes('\ufffd') ? bytes : decoded;
+  });
+}
+
+interface Spinner {
+  text: string;
+  stop(): void;
+}
+
+function createProgress(io: CommandIo): Progress {
+  if (!io.stderrIsTerminal) return { update() {}, finish() {} };
+  let timer: NodeJS.Timeout | undefined;
+  let spinner: Spinner | undefined;
+  let text = '';
+  const finish = (): void => {
+    clearTimeout(timer);
+    timer = undefined;
+    spinner?.stop();
+    spinner = undefined;
+  };
+  return {
+    update(step, done) {
+      text = done === undefined ? step : `${step} ${Math.floor(done * 100)} %`;
+      if (spinner) spinner.text = text;
+      else if (!timer) {
+        timer = setTimeout(async () => {
+          const { default: ora } = await import('ora');
+          if (timer) spinner = ora({ text, stream: process.stderr, discardStdin: false, hideCursor: false }).start();
+        }, SPINNER_DELAY);
+        timer.unref();
+      }
+    },
+    finish,
+  };
+}

@@ -1,0 +1,134 @@
+// One run of stap: chooses where to run, chains the passes, prints or runs what they give, and cleans up after itself.
+import { type ChainSettings, FAILURE_WORDS, runChain } from './chain.js';
+import { cacheFolder, makeTemporaryFolder, removeTemporaryFolder } from './folders.js';
+import type { CommandIo } from './io.js';
+import { type Intermediate, readIntermediate, writeIntermediate } from './ir-file.js';
+import { formatTimes, readClocks } from './measure.js';
+import type { StapOptions } from './options.js';
+import { choosePlace, type Place } from './place.js';
+import type { Reporter } from './reporter.js';
+
+/**
+ * Runs what the options say.
+ *
+ * @returns the exit status
+ * @throws DiagnosticError on a fault outside the passes, and the signal's reason when interrupted before pass 5
+ */
+export async function runStap(options: StapOptions, io: CommandIo, reporter: Reporter): Promise<number> {
+  const cache = cacheFolder(io.env);
+  if (options.cleanCache) {
+    const { cleanCache } = await import('@stapkit/kbuild');
+    cleanCache(cache, true);
+    return 0;
+  }
+  const start = options.from === undefined ? undefined : await readIntermediate(options.from);
+  const place = await choosePlace(options, cache, reporter.context(0, io.signal), (release) =>
+    prepareGuest(release, io, reporter),
+  );
+  const temporary = await makeTemporaryFolder(options.temporaryFolder);
+  try {
+    const status = await runPasses({ options, place, cache, temporary, io, reporter }, start);
+    // All of the passes' code has now been compiled: what the bundle's loader keeps of it spares the next run that work.
+    if (!options.disableCache) (process as { stapkitKeepCode?: () => void }).stapkitKeepCode?.();
+    return status;
+  } finally {
+    if (options.keepTemporary) reporter.line(`Keeping temporary directory "${temporary}"`);
+    else await removeTemporaryFolder(temporary);
+  }
+}
+
+async function runPasses(settings: ChainSettings, start: Intermediate | undefined): Promise<number> {
+  const { options, reporter, io } = settings;
+  const result = await runChain(settings, start);
+  if (!result.intermediate) {
+    reporter.line(`Pass ${result.failed}: ${FAILURE_WORDS[result.failed]}  [man error::pass${result.failed}]`);
+    return 1;
+  }
+  const { intermediate } = result;
+  if (options.emit !== undefined) await writeIntermediate(options.emit, intermediate);
+  if (options.lastPass < 5) {
+    if (options.emit === undefined) await printIntermediate(intermediate, io);
+    return 0;
+  }
+  if (intermediate.pass !== 4) throw new Error('stapkit bug: the chain ended before pass 4');
+  return await runLastPass(settings, intermediate.ir);
+}
+
+/** What `-p1` to `-p4` print: the script parsed, the script elaborated, the C, the module's path (stap(1)). */
+async function printIntermediate(intermediate: Intermediate, io: CommandIo): Promise<void> {
+  switch (intermediate.pass) {
+    case 1: {
+      const { formatParse } = await import('@stapkit/parser');
+      await io.stdout(formatParse(intermediate.ir));
+      return;
+    }
+    case 2: {
+      const { formatElaborated } = await import('@stapkit/elaborator');
+      await io.stdout(formatElaborated(intermediate.ir));
+      return;
+    }
+    case 3:
+      await io.stdout(intermediate.ir.source);
+      return;
+    case 4:
+      await io.stdout(`${intermediate.ir.path}\n`);
+      return;
+  }
+}
+
+async function runLastPass(
+  settings: ChainSettings,
+  module: { readonly path: string; readonly name: string },
+): Promise<number> {
+  const { options, reporter, place } = settings;
+  const verbose = options.verbosity[4] > 0;
+  if (verbose) reporter.line('Pass 5: starting run.');
+  const before = readClocks();
+  const status = await (place.where === 'guest' ? runInGuest(settings, place, module) : runOnHost(settings, module));
+  if (verbose) reporter.line(`Pass 5: run completed in ${formatTimes(before, readClocks())}.`);
+  if (status !== 0) reporter.line(`Pass 5: ${FAILURE_WORDS[5]}  [man error::pass5]`);
+  return status === 0 ? 0 : 1;
+}
+
+async function runOnHost(settings: ChainSettings, module: { path: string; name: string }): Promise<number> {
+  const { staprunCommand } = await import('@stapkit/staprun/cli');
+  return await staprunCommand(staprunArguments(settings.options, module), settings.io);
+}
+
+async function runInGuest(
+  settings: ChainSettings,
+  place: Extract<Place, { where: 'guest' }>,
+  module: { path: string; name: string },
+): Promise<number> {
+  const { runStaprunInGuest } = await import('./guest-run.js');
+  return await runStaprunInGuest(
+    settings,
+    place,
+    staprunArguments({ ...settings.options, outputFile: undefined }, module),
+  );
+}
+
+/** The words for `staprun` that say what the options of `stap` say about the run. */
+function staprunArguments(options: StapOptions, module: { path: string }): string[] {
+  const words: string[] = [];
+  for (let level = 1; level < options.verbosity[4]; level++) words.push('-v');
+  if (options.suppressWarnings) words.push('-w');
+  if (options.outputFile !== undefined) words.push('-o', options.outputFile);
+  if (options.targetPid !== undefined) words.push('-x', String(options.targetPid));
+  if (options.command !== undefined) words.push('-c', options.command);
+  if (options.timeout !== undefined) words.push('-T', String(options.timeout));
+  if (options.bufferMegabytes !== undefined) words.push('-b', String(options.bufferMegabytes));
+  if (options.rotate !== undefined) words.push('-S', options.rotate);
+  if (options.flightRecorder) words.push(options.outputFile === undefined ? '-L' : '-D');
+  if (options.json) words.push('--json');
+  if (options.strict) words.push('--strict');
+  for (const [name, value] of Object.entries(options.globals)) words.push('-G', `${name}=${value}`);
+  words.push(module.path);
+  return words;
+}
+
+/** Installs what the guest lacks, where this may be done without asking; else says what to do. */
+async function prepareGuest(release: string | undefined, io: CommandIo, reporter: Reporter): Promise<void> {
+  const { prepareForGuest } = await import('./prepare-guest.js');
+  await prepareForGuest(release, io, reporter);
+}

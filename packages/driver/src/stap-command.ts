@@ -1,0 +1,71 @@
+// The command `stap`: reads the command line, and turns whatever goes wrong into messages and an exit status. What a run
+// needs is loaded only when there is one: `stap -V` and a misspelt option cost nothing more than the command line's reader.
+import { join } from 'node:path';
+import { DiagnosticError } from '@stapkit/pass';
+import { parseCommandLine } from './command-line.js';
+import { cacheFolder, packageFolder } from './folders.js';
+import type { CommandIo } from './io.js';
+import type { StapOptions } from './options.js';
+import { Interrupted } from './process-io.js';
+import { createReporter, type Reporter } from './reporter.js';
+
+/**
+ * Runs `stap`.
+ *
+ * @param argv the words after the command's name
+ * @returns the exit status: 0, or 1 where anything failed (stap(1)); 128 and the signal's number where one ended it
+ *   before pass 5
+ */
+export async function stapCommand(argv: readonly string[], io: CommandIo): Promise<number> {
+  const plain = createReporter(io, { color: 'auto', suppressWarnings: false, warningsAreErrors: false });
+  if (argv[0] === 'vm') {
+    const { vmCommand } = await import('@stapkit/vm');
+    return await guarded(plain, io, () =>
+      vmCommand(argv.slice(1), io, {
+        cacheFolder: cacheFolder(io.env),
+        agentFolder: join(packageFolder('vm'), 'agent'),
+      }),
+    );
+  }
+  let options: StapOptions;
+  try {
+    const line = parseCommandLine(argv, io.env);
+    if (line.kind === 'text') {
+      await io.stdout(line.text);
+      return argv.length === 0 ? 1 : 0;
+    }
+    options = line.options;
+  } catch (error) {
+    if (!(error instanceof DiagnosticError)) throw error;
+    for (const diagnostic of error.diagnostics) plain.report(diagnostic);
+    return 1;
+  }
+  const reporter = createReporter(io, options);
+  return await guarded(reporter, io, async () => {
+    const { runStap } = await import('./run-stap.js');
+    return await runStap(options, io, reporter);
+  });
+}
+
+/** Turns what a run throws into an exit status: a user's or machine's fault is reported, only our own bugs go on. */
+async function guarded(reporter: Reporter, io: CommandIo, run: () => Promise<number>): Promise<number> {
+  try {
+    return await run();
+  } catch (error) {
+    reporter.progress.finish();
+    if (error instanceof DiagnosticError) {
+      for (const diagnostic of error.diagnostics) reporter.report(diagnostic);
+      return 1;
+    }
+    const reason: unknown = io.signal.aborted ? io.signal.reason : undefined;
+    if (reason instanceof Interrupted) return 128 + signalNumber(reason.signalName);
+    throw error;
+  } finally {
+    reporter.progress.finish();
+  }
+}
+
+function signalNumber(name: NodeJS.Signals): number {
+  const numbers: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 1, SIGINT: 2, SIGPIPE: 13, SIGTERM: 15 };
+  return numbers[name] ?? 1;
+}

@@ -1,0 +1,206 @@
+// The whole of stap, from the command line to output from a module in a stock kernel.
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectGuest } from '@stapkit/vm';
+import { describe, expect, test } from 'vitest';
+import { ONE_LINER, root, scratchFolder, stap } from './harness.js';
+
+const guestFolder = process.env['STAPKIT_GUEST']!;
+
+/** Runs a command in the shared guest. */
+async function inGuest(...argv: string[]) {
+  const guest = await connectGuest(guestFolder);
+  try {
+    let stdout = '';
+    let stderr = '';
+    const { code } = await guest.exec({
+      argv,
+      onStdout: (chunk) => {
+        stdout += Buffer.from(chunk).toString('latin1');
+      },
+      onStderr: (chunk) => {
+        stderr += Buffer.from(chunk).toString('latin1');
+      },
+    });
+    return { code, stdout, stderr };
+  } finally {
+    await guest.close();
+  }
+}
+
+async function stapModulesInGuest(): Promise<string[]> {
+  const { stdout } = await inGuest('cat', '/proc/modules');
+  return stdout.split('\n').filter((line) => /^(stap_|test_|ours_)/.test(line));
+}
+
+const PASS_LINES = [
+  /^Pass 1: parsed user script and \d+ library scripts? using \d+virt\/\d+res\/\d+shr\/\d+data kb, in \d+usr\/\d+sys\/\d+real ms\.$/m,
+  /^Pass 2: analyzed script: 1 probe, \d+ functions?, \d+ embeds?, \d+ globals? using \d+virt\/\d+res\/\d+shr\/\d+data kb, in \d+usr\/\d+sys\/\d+real ms\.$/m,
+  /^Pass 3: translated to C into "\S+" using \d+virt\/\d+res\/\d+shr\/\d+data kb, in \d+usr\/\d+sys\/\d+real ms\.$/m,
+  /^Pass 4: (compiled C into "\S+\.ko"|using cached \S+\.ko).* in \d+usr\/\d+sys\/\d+real ms\.$/m,
+  /^Pass 5: starting run\.$/m,
+  /^Pass 5: run completed in \d+usr\/\d+sys\/\d+real ms\.$/m,
+];
+
+describe('the first command', () => {
+  test('prints the five pass lines and the output of a module in the guest', async () => {
+    const ended = await stap(['--vm', '-v', '-e', ONE_LINER]);
+    expect(ended).toMatchObject({ status: 0, stdout: 'read performed\n' });
+    for (const line of PASS_LINES) expect(ended.stderr).toMatch(line);
+    expect(await stapModulesInGuest()).toEqual([]);
+  });
+
+  test('runs whole inside the guest, as on a machine of its own', async () => {
+    const ended = await inGuest(join(root, 'stap'), '-v', '-e', ONE_LINER);
+    expect(ended).toMatchObject({ code: 0, stdout: 'read performed\n' });
+    for (const line of PASS_LINES) expect(ended.stderr).toMatch(line);
+    expect(await stapModulesInGuest()).toEqual([]);
+  });
+
+  test('is quiet without -v', async () => {
+    const ended = await stap(['--vm', '-e', ONE_LINER]);
+    expect(ended).toMatchObject({ status: 0, stdout: 'read performed\n', stderr: '' });
+  });
+});
+
+describe('running', () => {
+  test('a script file gets its arguments, and ends by itself', async () => {
+    const folder = scratchFolder();
+    const file = join(folder, 'hello.stp');
+    writeFileSync(file, 'probe begin { printf("%s %d\\n", @1, $2 * 2); exit() }\nprobe end { println("bye") }\n');
+    expect(await stap(['--vm', file, 'hello', '21'])).toMatchObject({ status: 0, stdout: 'hello 42\nbye\n' });
+  });
+
+  test('-o sends the output to a file', async () => {
+    const file = join(scratchFolder(), 'out.txt');
+    const ended = await stap(['--vm', '-o', file, '-e', 'probe begin { println("to the file"); exit() }']);
+    expect(ended).toMatchObject({ status: 0, stdout: '' });
+    expect(readFileSync(file, 'utf8')).toBe('to the file\n');
+  });
+
+  test('Ctrl-C ends the run in good order: the end probe still prints', async () => {
+    const ended = await stap(['--vm', '-e', 'probe begin { println("up") } probe end { println("down") }', '-v'], {
+      onStderr: (text, child) => {
+        if (text.includes('Pass 5: starting run.')) setTimeout(() => child.kill('SIGINT'), 3000);
+      },
+    });
+    expect(ended).toMatchObject({ stdout: 'up\ndown\n', status: 0 });
+    expect(await stapModulesInGuest()).toEqual([]);
+  });
+
+  test('a killed driver leaves no module in the guest and no temporary folder', async () => {
+    const before = readdirSync(tmpdir()).filter((name) => /^stap[A-Za-z0-9]{6}$/.test(name));
+    await stap(['--vm', '-v', '-e', 'probe timer.ms(10) { println("tick") }'], {
+      onStderr: (text, child) => {
+        if (text.includes('Pass 5: starting run.')) setTimeout(() => child.kill('SIGKILL'), 2500);
+      },
+    });
+    const deadline = Date.now() + 15_000;
+    while ((await stapModulesInGuest()).length > 0 && Date.now() < deadline)
+      await new Promise((ok) => setTimeout(ok, 500));
+    expect(await stapModulesInGuest()).toEqual([]);
+    const after = readdirSync(tmpdir()).filter((name) => /^stap[A-Za-z0-9]{6}$/.test(name));
+    expect(after.length - before.length, 'only what SIGKILL leaves no time to remove').toBeLessThanOrEqual(1);
+  });
+});
+
+describe('intermediate results', () => {
+  test('going through JSON after every pass gives the same module', async () => {
+    const folder = scratchFolder();
+    const file = (name: string) => join(folder, name);
+    const straight = await stap(['--vm', '--disable-cache', '-p4', '-m', 'ours_a', '-e', ONE_LINER], { cwd: folder });
+    expect(straight).toMatchObject({ status: 0 });
+    for (const [argv, out] of [
+      [['-p1', '-e', ONE_LINER], '1.json'],
+      [['-p2', '--from', file('1.json')], '2.json'],
+      [['-p3', '--from', file('2.json')], '3.json'],
+    ] as const) {
+      expect(await stap(['--vm', ...argv, '--emit', file(out)])).toMatchObject({ status: 0, stdout: '' });
+    }
+    const resumed = ['--vm', '--disable-cache', '-p4', '-m', 'ours_b', '--from', file('3.json')];
+    expect(await stap([...resumed, '--emit', file('4.json')], { cwd: folder })).toMatchObject({ status: 0 });
+    const [one, other] = ['ours_a.ko', 'ours_b.ko'].map((name) => readFileSync(file(name)).toString('latin1'));
+    expect(other!.replaceAll('ours_b', 'ours_a')).toBe(one);
+    expect(await stap(['--vm', '--from', file('4.json')])).toMatchObject({ status: 0, stdout: 'read performed\n' });
+  });
+
+  test('-p1 to -p4 print the script, its meaning, the C and the path of the module', async () => {
+    const script = 'global n\nprobe begin { n = 1; exit() }';
+    expect((await stap(['--vm', '-p1', '-e', script])).stdout).toContain('probe begin');
+    expect((await stap(['--vm', '-p2', '-e', script])).stdout).toContain('# probes\nbegin');
+    expect((await stap(['--vm', '-p3', '-e', script])).stdout).toContain('#include "stapkit_abi.h"');
+    expect(existsSync((await stap(['--vm', '-p4', '-e', script])).stdout.trim())).toBe(true);
+  });
+
+  test('-k keeps the temporary folder and says where it is', async () => {
+    const { stderr } = await stap(['--vm', '-k', '-p4', '-e', ONE_LINER]);
+    const folder = /^Keeping temporary directory "(.+)"$/m.exec(stderr)?.[1];
+    expect(folder && readdirSync(folder).some((name) => name.endsWith('.c'))).toBe(true);
+  });
+});
+
+describe('bad input and bad weather', () => {
+  const noTrace = /^\s+at .*:\d+:\d+\)?$/m;
+
+  test.each([
+    ['a syntax error', 'probe begin { printf("x" }', 'parse error', 'Pass 1: parse failed.'],
+    ['an unknown probe point', 'probe vfs.raed { }', 'vfs.read', 'Pass 2: analysis failed.'],
+    ['an unknown function', 'probe begin { exot() }', 'exit', 'Pass 2: analysis failed.'],
+    ['an unknown kernel function', 'probe kernel.function("vfs_raed") { }', 'vfs_read', 'Pass 2: analysis failed.'],
+  ])('%s gives one message with place and hint', async (_name, script, words, closing) => {
+    const ended = await stap(['--vm', '-e', script]);
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toContain('<input>:1:');
+    expect(ended.stderr).toContain(words);
+    expect(ended.stderr).toContain(closing);
+    expect(ended.stderr).not.toMatch(noTrace);
+  });
+
+  test('an error of the C compiler is shown against the script', async () => {
+    const ended = await stap([
+      '--vm',
+      '-g',
+      '-p4',
+      '-e',
+      'function f() %{\n  nonsense();\n  int;x\n%}\nprobe begin { f() }',
+    ]);
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toMatch(/<input>:[23]/);
+    expect(ended.stderr).toContain('Pass 4: compilation failed.');
+    expect(ended.stderr).not.toMatch(noTrace);
+  });
+
+  test('a cache folder that can not be written is named, and nothing else breaks', async () => {
+    const file = join(scratchFolder(), 'a-file');
+    writeFileSync(file, '');
+    const ended = await stap(['-r', readdirSync('/lib/modules')[0]!, '-p4', '-e', 'probe begin { }'], {
+      env: { SYSTEMTAP_DIR: file },
+    });
+    expect(ended.stderr).toContain(file);
+    expect(ended.stderr).not.toMatch(noTrace);
+  });
+
+  test('missing kernel headers are named with the command that installs them', async () => {
+    const ended = await stap(['-r', '9.9.9-none', '-p4', '-e', 'probe begin { }']);
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toContain('9.9.9-none');
+    expect(ended.stderr).toContain('stap-prep');
+  });
+
+  test("a module that the kernel refuses is shown with the kernel's own words", async () => {
+    const folder = scratchFolder();
+    await stap(['--vm', '-p4', '-m', 'ours_c', '-e', ONE_LINER], { cwd: folder });
+    const broken = readFileSync(join(folder, 'ours_c.ko'));
+    broken.write('vermagic=9.9.9', broken.indexOf('vermagic='), 'latin1');
+    writeFileSync(join(folder, 'ours_c.ko'), broken);
+    const ended = await inGuest(
+      process.execPath,
+      join(root, 'packages/staprun/bundle/staprun.cjs'),
+      join(folder, 'ours_c.ko'),
+    );
+    expect(ended.code).toBe(1);
+    expect(ended.stderr).toContain('version magic');
+    expect(ended.stderr).not.toMatch(noTrace);
+  });
+});

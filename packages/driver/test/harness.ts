@@ -1,0 +1,67 @@
+// Runs the command lines as a user would, as processes of their own, and makes scratch folders that go away.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { onTestFinished } from 'vitest';
+
+export const root = fileURLToPath(new URL('../../..', import.meta.url)).replace(/\/$/, '');
+
+/** How a command ended. */
+export interface Ended {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface RunOptions {
+  readonly env?: Record<string, string>;
+  readonly cwd?: string;
+  readonly stdin?: string;
+  /** Called with the process as soon as it runs, e.g. to send it a signal. */
+  readonly started?: (child: { pid: number; kill(signal: NodeJS.Signals): void }) => void;
+  /** Called with all standard error so far, whenever there is more. */
+  readonly onStderr?: (text: string, child: { kill(signal: NodeJS.Signals): void }) => void;
+}
+
+/** Runs `./stap` of the checkout. */
+export function stap(argv: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  return command([join(root, 'stap'), ...argv], options);
+}
+
+/** Runs any command. */
+export function command(argv: readonly string[], options: RunOptions = {}): Promise<Ended> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(argv[0]!, argv.slice(1), {
+      env: { ...process.env, ...options.env },
+      cwd: options.cwd ?? tmpdir(),
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    let stdout = '';
+    let stderr = '';
+    child.stdout.on('data', (chunk) => {
+      stdout += chunk;
+    });
+    child.stderr.on('data', (chunk) => {
+      stderr += chunk;
+      options.onStderr?.(stderr, { kill: (signal) => child.kill(signal) });
+    });
+    child.stdin.on('error', () => {});
+    child.stdin.end(options.stdin ?? '');
+    child.on('error', reject);
+    child.on('spawn', () => options.started?.({ pid: child.pid!, kill: (signal) => child.kill(signal) }));
+    child.on('close', (status, signal) => resolve({ status, signal, stdout, stderr }));
+  });
+}
+
+/** A folder that is removed when the test is over. */
+export function scratchFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'stapkit-test-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** The script of the documentation's first command. */
+export const ONE_LINER = 'probe vfs.read {printf("read performed\\n"); exit()}';
