@@ -8,6 +8,9 @@ import { type Diagnostic, DiagnosticError } from '@stapkit/pass';
 import type { RecordBytes } from './format-site.js';
 import { RECORD, RECORD_HEADER } from './protocol.js';
 
+/** Padding may be shorter than a header: it fills what is left of a buffer. */
+const PAD_LEAST = 8;
+
 const TWO_32 = 4294967296;
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 const STAMP_LOW = LITTLE_ENDIAN ? 4 : 5;
@@ -112,12 +115,13 @@ export class RecordOrder {
     let offset = start;
     while (offset < end) {
       const word = offset >> 2;
-      const length = end - offset < RECORD_HEADER ? 0 : words[word]! >>> 0;
-      if (length < RECORD_HEADER || (length & 7) !== 0 || offset + length > end) {
-        throw new DiagnosticError(damagedBatch(offset, length, end));
-      }
+      const length = end - offset < PAD_LEAST ? 0 : words[word]! >>> 0;
       const header = words[word + 1]!;
       const kind = LITTLE_ENDIAN ? header & 0xffff : header >>> 16;
+      const least = kind === RECORD.PAD ? PAD_LEAST : RECORD_HEADER;
+      if (length < least || (length & 7) !== 0 || offset + length > end) {
+        throw new DiagnosticError(damagedBatch(offset, length, end));
+      }
       if (kind !== RECORD.PAD) {
         const high = words[word + STAMP_HIGH]! >>> 0;
         // Relative to the first stamp's upper half, a stamp is exact in a double for the next 104 days.

@@ -85,6 +85,19 @@ test('any split into batches gives the one order', () => {
   );
 });
 
+test('padding of any length is skipped', () => {
+  const pad = (length: number): Buffer => {
+    const bytes = Buffer.alloc(length, 0xee);
+    bytes.writeUInt32LE(length, 0);
+    bytes.writeUInt16LE(RECORD.PAD, 4);
+    return bytes;
+  };
+  expect(feed([[pad(8), print(0, 1), pad(16), pad(24), print(1, 2), watermark(3), pad(8)]], false)).toEqual([
+    '1/0/0',
+    '2/0/1',
+  ]);
+});
+
 test('a request to exit is heard at once, out of order', () => {
   const order = new RecordOrder();
   const bytes = record({ kind: RECORD.EXIT, stamp: 100 });
