@@ -25,6 +25,7 @@ export class Dwarf {
   private readonly loaded = new Map<Unit, Uint8Array>();
   private readonly windows = new Map<string, PagedSection | null>();
   private unitList: readonly Unit[] | undefined;
+  private readonly unitsByOffset = new Map<number, Unit>();
   private typeUnits: ReadonlyMap<bigint, Unit> | undefined;
   private ranges: AddressRanges | undefined;
 
@@ -133,7 +134,7 @@ export class Dwarf {
 
   /** Takes a list of unit headers that was read before, e.g. from an index. */
   adoptUnits(headers: readonly UnitHeader[]): void {
-    this.unitList = headers.map((header) => new Unit(this, header));
+    this.unitList = headers.map((header) => this.unitOf(header));
   }
 
   private readHeaders(section: ElfSection, name: '.debug_info' | '.debug_types', into: Unit[]): void {
@@ -142,14 +143,32 @@ export class Dwarf {
     for (let at = 0; at < size; ) {
       const header = readUnitHeader(this, window, name, at);
       at += header.length;
-      into.push(new Unit(this, header));
+      into.push(this.unitOf(header));
     }
   }
 
-  /** The unit whose header starts at an offset of .debug_info. */
-  unitAt(offset: DebugInfoOffset): Unit | undefined {
-    const unit = this.unitContaining(offset);
-    return unit?.offset === offset ? unit : undefined;
+  /** One object a unit, however it was come by. */
+  private unitOf(header: UnitHeader): Unit {
+    if (header.section !== '.debug_info') return new Unit(this, header);
+    let unit = this.unitsByOffset.get(header.offset);
+    if (!unit) {
+      unit = new Unit(this, header);
+      this.unitsByOffset.set(header.offset, unit);
+    }
+    return unit;
+  }
+
+  /**
+   * The unit whose header starts at an offset of .debug_info. Only that header is read.
+   *
+   * @throws BinaryFault where no header can be there
+   */
+  unitAt(offset: DebugInfoOffset): Unit {
+    const known = this.unitsByOffset.get(offset);
+    if (known) return known;
+    const window = this.expectWindow('.debug_info', `a unit at 0x${offset.toString(16)} is wanted`);
+    if (!(offset >= 0 && offset < window.size)) window.fail(Math.max(0, offset), 'the unit lies outside the section');
+    return this.unitOf(readUnitHeader(this, window, '.debug_info', offset));
   }
 
   /** The unit of .debug_info that an offset lies in. */
