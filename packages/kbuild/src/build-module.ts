@@ -258,9 +258,7 @@ class Build {
     }
     const source = join(this.folder, `${unit.name}.c`);
     this.write(source, unit.source);
-    const names = ['KBUILD_BASENAME', 'KBUILD_MODNAME'].map((macro) => `-D${macro}="${unit.name}"`);
-    const args = [...flags, ...names, `-D__KBUILD_MODNAME=kmod_${unit.name}`, '-c', '-o', object, source];
-    await this.runCompiler(recipe.compiler, args, recipe.folder, 'the embedded C');
+    await this.runCompiler(recipe.compiler, [...flags, '-c', '-o', object, source], recipe.folder, 'the embedded C');
     await this.objtool(archive, object);
     if (this.options.cache !== 'off') this.keep(cachePath, readFileSync(object));
     return object;

@@ -63,8 +63,8 @@ export function diskFull(path: string): Diagnostic {
 }
 
 /** True where a tool's own words say that the disk is full. */
-export function saysDiskFull(result: ToolResult): boolean {
-  return /No space left on device|Disk quota exceeded/.test(result.stderr + result.stdout);
+export function saysDiskFull(result: Pick<ToolResult, 'stderr'> & Partial<ToolResult>): boolean {
+  return /No space left on device|Disk quota exceeded/.test(result.stderr + (result.stdout ?? ''));
 }
 
 /** True where Node's error says that something may not be written. */

@@ -3,6 +3,7 @@
 // is looked for in what `make V=1` printed as well.
 import { existsSync } from 'node:fs';
 import { isAbsolute, join, resolve } from 'node:path';
+import { TEMPLATE_NAME } from './module-name.js';
 
 /** How to make an object, a linked object and a module as this kernel's Kbuild does. */
 export interface KbuildRecipe {
@@ -70,6 +71,26 @@ export function readRecipe(traces: KbuildTraces): KbuildRecipe {
     partialLink: linkCommand(link[0], traces.folder),
     finalLink: linkCommand(finalWords, traces.folder),
   };
+}
+
+/**
+ * Finds a compilation in what `make V=1` has printed so far.
+ *
+ * @param source the C file's name
+ * @returns the compiler with its flags, or undefined where its line is not there yet
+ */
+export function readCompileFlags(
+  printed: string,
+  source: string,
+): { readonly compiler: string; readonly flags: readonly string[] } | undefined {
+  for (const line of printed.split('\n').slice(0, -1)) {
+    if (!line.includes(' -c ') || !line.includes(source)) continue;
+    const words = splitCommands(line).find(
+      (command) => command.at(-1)?.endsWith(`/${source}`) || command.at(-1) === source,
+    );
+    if (words) return { compiler: words[0]!, flags: withoutFiles(words.slice(1)) };
+  }
+  return undefined;
 }
 
 /** The objects of a link command, as they are written in it. */
@@ -151,7 +172,8 @@ function withoutFiles(words: readonly string[]): string[] {
     if (word === '-o') at++;
     else if (word.startsWith('-') || isArgumentOf(words[at - 1])) kept.push(word);
   }
-  return kept.filter((word) => !/^-D(KBUILD_(BASENAME|MODNAME|MODFILE)|__KBUILD_MODNAME)=/.test(word));
+  // The module's name is not known yet where this is compiled: what says KBUILD_MODNAME says "stapkit".
+  return kept.map((word) => word.replaceAll(TEMPLATE_NAME, 'stapkit'));
 }
 
 const TAKES_ARGUMENT = new Set([
