@@ -1,5 +1,5 @@
 // Every message of pass 2, in SystemTap's wording where it has one. Codes are `elaborate/…`.
-import { type Diagnostic, positionAt, type RelatedPlace } from '@stapkit/pass';
+import type { Diagnostic, RelatedPlace } from '@stapkit/pass';
 import type { DraftType, Token } from './draft.js';
 
 function named(message: string, token: Token | undefined): string {
@@ -137,8 +137,8 @@ export const messages = {
   pointMismatch: (near: readonly string[], token: Token): RelatedPlace =>
     place(`probe point mismatch${similar(near)}`, token),
   invalidSuffix: (token: Token): RelatedPlace => place('invalid suffix for probe', token),
-  aliasCycle: (name: string, token: Token, at: string): RelatedPlace => ({
-    message: `recursive loop in alias expansion of ${name}${at}`,
+  aliasCycle: (name: string, token: Token): RelatedPlace => ({
+    message: `recursive loop in alias expansion of ${name}`,
     span: token.span,
   }),
   noMatch: (): RelatedPlace => ({ message: 'no match' }),
@@ -167,11 +167,3 @@ export const messages = {
     warning('unused-function', `Eliding unused function '${name}'`, token),
   note: (message: string, token: Token, hints: readonly string[] = []) => warning('note', message, token, { hints }),
 };
-
-/** `file:line:column` of a token, for messages that name a place in their text. */
-export function placeOf(token: Token, texts: ReadonlyMap<string, string>): string {
-  const text = texts.get(token.span.file);
-  if (text === undefined) return token.span.file;
-  const { line, column } = positionAt(text, token.span.start);
-  return `${token.span.file}:${line}:${column}`;
-}

@@ -68,7 +68,6 @@ export function derive(ast: Ast, options: ElaborateOptions): DerivedProbes {
     symbols: options.symbols,
     guru: options.guru ?? false,
     tokens: tokenNamer(texts),
-    texts,
     ...(names ? { nearest: (name: string) => names.nearest('probe', name) } : {}),
   });
 }

@@ -300,7 +300,7 @@ export function compileRegex(pattern: string, tagged = true): RegexAutomaton | R
     any[END] = 0;
     const search = nfa.add({ next: [] });
     nfa.states[search]!.next = [entry, nfa.add({ set: any, next: [search] })];
-    const states = minimize(determinize(nfa.states, search, groups, tagged));
+    const states = minimize(dropDead(determinize(nfa.states, search, groups, tagged)));
     let registers = tagged ? 2 * (groups + 1) : 0;
     for (const state of states) {
       for (const tag of state.finish) registers = Math.max(registers, tag.register + 1, (tag.copyOf ?? 0) + 1);
@@ -469,6 +469,24 @@ function orderMoves(moves: readonly RegexTag[], firstRegister: number): RegexTag
     left = left.map((move) => (move.copyOf === broken.register ? { ...move, copyOf: spare } : move));
   }
   return [...ordered, ...sets];
+}
+
+/** Removes transitions into states from which nothing accepts: a run ends there at once. */
+function dropDead(states: readonly DfaState[]): DfaState[] {
+  const alive = states.map((state) => state.accepting);
+  for (let changed = true; changed; ) {
+    changed = false;
+    for (const [index, state] of states.entries()) {
+      if (!alive[index] && state.transitions.some((edge) => alive[edge.target])) {
+        alive[index] = true;
+        changed = true;
+      }
+    }
+  }
+  return states.map((state) => ({
+    ...state,
+    transitions: state.transitions.filter((edge) => alive[edge.target]),
+  }));
 }
 
 /** Joins states that no input tells apart (Moore's partition refinement), and neighbouring ranges that agree. */

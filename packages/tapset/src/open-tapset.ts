@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { LibraryFile, ReferencedNames, ScriptLibrary } from '@stapkit/parser';
-import { type Diagnostic, nearestNames, type Outcome } from '@stapkit/pass';
+import { type Diagnostic, editDistance, type Outcome } from '@stapkit/pass';
 import { cannotReadFolder } from './diagnostics.js';
 import { folderIndex, type IndexedFile } from './folder-index.js';
 import { searchFolders } from './search-path.js';
@@ -142,7 +142,7 @@ function libraryOf(files: readonly TapsetFile[]): Tapset {
       return file && read(file);
     },
     nearest(kind, name) {
-      return nearestNames(name, tables[kind].keys());
+      return similarNames(name, tables[kind].keys());
     },
     allFiles: () => scripts.map(read),
     names: (kind) => [...tables[kind].keys()].sort(),
@@ -179,4 +179,17 @@ function matchesAlias(name: readonly string[], pattern: readonly (RegExp | '**')
     if (!glob?.test(part)) return false;
   }
   return true;
+}
+
+/** The five nearest names; two swapped letters are a distance of 2, so even short names get that much. */
+function similarNames(name: string, candidates: Iterable<string>): string[] {
+  const limit = Math.max(2, Math.floor(name.length / 3));
+  const scored: { readonly candidate: string; readonly distance: number }[] = [];
+  for (const candidate of candidates) {
+    if (Math.abs(candidate.length - name.length) > limit) continue;
+    const distance = editDistance(name, candidate, limit);
+    if (distance <= limit) scored.push({ candidate, distance });
+  }
+  scored.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1));
+  return scored.slice(0, 5).map((entry) => entry.candidate);
 }

@@ -20,7 +20,7 @@ import type {
   StatisticOperation,
   StringLiteral,
 } from '@stapkit/parser';
-import { type Diagnostic, nearestNames } from '@stapkit/pass';
+import type { Diagnostic } from '@stapkit/pass';
 import { messages } from '../diagnostics.js';
 import {
   type Draft,
@@ -38,6 +38,7 @@ import {
 import type { ArithmeticOperator, ComparisonOperator, Histogram } from '../elaborated.js';
 import type { PointVariables } from '../families/family.js';
 import { type DraftPiece, parseFormat } from '../formats.js';
+import { similarNames } from '../similar.js';
 import type { SymbolSource } from '../symbol-source.js';
 import type { TokenNamer } from '../tokens.js';
 import type { DerivedProbe } from './derive-probes.js';
@@ -866,7 +867,7 @@ export function bind(
       } else {
         const near = [
           ...new Set([
-            ...nearestNames(node.name, functionNames.keys()),
+            ...similarNames(node.name, functionNames.keys()),
             ...(options.nearestFunctions?.(node.name) ?? []),
           ]),
         ].slice(0, 5);

@@ -1,7 +1,8 @@
 // Warns of names that are read but that nothing ever assigns: mostly spelling mistakes (stap(1), warnings of pass 2).
-import { type Diagnostic, nearestNames } from '@stapkit/pass';
+import type { Diagnostic } from '@stapkit/pass';
 import { messages } from '../diagnostics.js';
 import type { Draft, LocalSymbol } from '../draft.js';
+import { similarNames } from '../similar.js';
 import type { Usage } from './usage.js';
 
 /**
@@ -19,12 +20,12 @@ export function checkAssigned(draft: Draft, usage: Usage, userFiles: ReadonlySet
     if (warned.has(key)) continue;
     warned.add(key);
     const others: string[] = [...globalNames, ...[...usage.localWrites].filter(isNamed(userFiles)).map((l) => l.name)];
-    const near = nearestNames(symbol.name, new Set(others)).filter((name) => name !== symbol.name);
+    const near = similarNames(symbol.name, new Set(others)).filter((name) => name !== symbol.name);
     diagnostics.push(messages.neverAssigned('local', symbol.name, near, symbol.token));
   }
   for (const symbol of draft.globals) {
     if (symbol.library || symbol.initial || !usage.globalReads.has(symbol) || usage.globalWrites.has(symbol)) continue;
-    const near = nearestNames(symbol.name, globalNames).filter((name) => name !== symbol.name);
+    const near = similarNames(symbol.name, globalNames).filter((name) => name !== symbol.name);
     diagnostics.push(messages.neverAssigned('global', symbol.name, near, symbol.token));
   }
   return diagnostics;

@@ -2,8 +2,8 @@
 // points at the ends, and every step is kept for messages. Works over one tree of all names that a probe point can
 // have, families' patterns and aliases alike.
 import type { Ast, Block, ProbeAlias, ProbeDeclaration, ProbePart, ProbePoint, ScriptFile } from '@stapkit/parser';
-import { type Diagnostic, nearestNames, type RelatedPlace } from '@stapkit/pass';
-import { messages, placeOf } from '../diagnostics.js';
+import type { Diagnostic, RelatedPlace } from '@stapkit/pass';
+import { messages } from '../diagnostics.js';
 import type { ProbeStep, ResolvedPoint } from '../elaborated.js';
 import {
   type Family,
@@ -13,6 +13,7 @@ import {
   type PointRequest,
   type PointVariables,
 } from '../families/family.js';
+import { similarNames } from '../similar.js';
 import type { SymbolSource } from '../symbol-source.js';
 import type { TokenNamer } from '../tokens.js';
 
@@ -48,7 +49,6 @@ export interface DeriveOptions {
   readonly symbols: SymbolSource;
   readonly guru: boolean;
   readonly tokens: TokenNamer;
-  readonly texts: ReadonlyMap<string, string>;
   /** Alias names of the whole library, for spelling help; the AST holds only the files in use. */
   readonly nearest?: (name: string) => readonly string[];
   /** Most probes of one script. */
@@ -201,14 +201,41 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
       reasons.push(messages.invalidSuffix(token));
       return;
     }
-    reasons.push(messages.pointMismatch(nearPoints(part.name, node, taken), token));
+    const deeper = nearDeeper(parts, taken.length);
+    if (deeper) reasons.push(messages.pointMismatch(deeper.near, options.tokens.token(deeper.part)));
+    else reasons.push(messages.pointMismatch(nearPoints(part.name, node, taken), token));
+  }
+
+  /**
+   * A part that is right may still be missing here, because no file of the tapset that has it was needed. The library's
+   * names then tell which part is the wrong one.
+   */
+  function nearDeeper(
+    parts: readonly ProbePart[],
+    matched: number,
+  ): { readonly part: ProbePart; readonly near: readonly string[] } | undefined {
+    const candidates = options.nearest?.(parts.map((part) => part.name).join('.')) ?? [];
+    let best = matched;
+    let near: string[] = [];
+    for (const candidate of candidates) {
+      const names = candidate.split('.');
+      let same = 0;
+      while (same < parts.length && names[same] === parts[same]!.name) same++;
+      const name = names[same];
+      if (same <= matched || name === undefined) continue;
+      if (same > best) near = [];
+      if (same >= best && !near.includes(name)) near.push(name);
+      best = Math.max(best, same);
+    }
+    const part = parts[best];
+    return part && near.length > 0 ? { part, near: near.slice(0, 5) } : undefined;
   }
 
   function nearPoints(name: string, node: PointNode, taken: readonly ProbePart[]): string[] {
     const names = new Set([...node.children.keys()].map(bareName));
     const written = [...taken.map((part) => part.name), name].join('.');
     const fromLibrary = (options.nearest?.(written) ?? []).map((full) => full.split('.')[taken.length] ?? full);
-    const near = [...new Set([...nearestNames(name, names), ...fromLibrary])].filter((found) => found !== name);
+    const near = [...new Set([...similarNames(name, names), ...fromLibrary])].filter((found) => found !== name);
     // Where nothing is spelt alike, what there is helps more than silence.
     return (near.length > 0 ? near : [...names].sort()).slice(0, 5);
   }
@@ -264,8 +291,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     taken: readonly ProbePart[],
   ): void {
     if (context.active.includes(alias)) {
-      const token = options.tokens.token(point);
-      reasons.push(messages.aliasCycle(formatParts(taken), token, ` at ${placeOf(token, options.texts)}`));
+      reasons.push(messages.aliasCycle(formatParts(taken), options.tokens.token(point)));
       return;
     }
     if (context.active.length >= DEEPEST) {

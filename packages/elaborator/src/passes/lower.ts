@@ -55,7 +55,7 @@ export function lower(
   options: LowerOptions,
 ): { readonly elaborated: Elaborated; readonly diagnostics: readonly Diagnostic[] } {
   const diagnostics: Diagnostic[] = [];
-  const reported = new Set<unknown>();
+  const reported = new Set<string>();
   const globalIndexes = new Map<GlobalSymbol, number>();
   const functionIndexes = new Map<FunctionSymbol, number>();
   const automata: RegexAutomaton[] = [];
@@ -64,9 +64,11 @@ export function lower(
   for (const [index, symbol] of draft.globals.entries()) globalIndexes.set(symbol, index);
   for (const [index, symbol] of draft.functions.entries()) functionIndexes.set(symbol, index);
 
+  /** One error a name or expression: further uses of it say nothing new. */
   function unresolvedType(token: Token): void {
-    if (reported.has(token)) return;
-    reported.add(token);
+    const key = `${token.text}\0${token.span.file}`;
+    if (reported.has(key)) return;
+    reported.add(key);
     diagnostics.push(messages.unresolvedType(token));
   }
 
@@ -103,6 +105,8 @@ export function lower(
   // A body is lowered with its own locals; they are numbered as they are met.
   class Body {
     readonly locals: LocalVariable[] = [];
+    /** Where each entry value of the draft went. */
+    entrySlots: readonly number[] = [];
     private readonly indexes = new Map<LocalSymbol, number>();
 
     local(symbol: LocalSymbol): number {
@@ -341,7 +345,7 @@ export function lower(
             value: this.expression(node.value),
           };
         case 'entry-value':
-          return { kind: 'entry-value', type: typeOf(node), slot: node.slot };
+          return { kind: 'entry-value', type: typeOf(node), slot: this.entrySlots[node.slot] ?? node.slot };
         case 'let': {
           const value = this.expression(node.value);
           const local = this.local(node.local);
@@ -507,7 +511,19 @@ export function lower(
   const probes = draft.probes.map((probe): ResolvedProbe => {
     const body = new Body();
     const condition = probe.condition && body.expression(probe.condition);
-    const entryValues = probe.entryValues.map((value) => body.expression(value));
+    const entryValues: Expression[] = [];
+    const slots = new Map<string, number>();
+    body.entrySlots = probe.entryValues.map((value) => {
+      const lowered = body.expression(value);
+      // Equal values share a slot; where they were written makes no difference.
+      const key = JSON.stringify(lowered, (name, part) => (name === 'span' ? undefined : part));
+      let slot = slots.get(key);
+      if (slot === undefined) {
+        slot = entryValues.push(lowered) - 1;
+        slots.set(key, slot);
+      }
+      return slot;
+    });
     return {
       name: probe.name,
       written: probe.written,

@@ -17,7 +17,7 @@ import type {
   TargetVariable,
   VarOperation,
 } from '@stapkit/parser';
-import { type Diagnostic, nearestNames } from '@stapkit/pass';
+import type { Diagnostic } from '@stapkit/pass';
 import { messages } from '../diagnostics.js';
 import {
   type DraftExpression,
@@ -31,6 +31,7 @@ import {
 import type { ArithmeticOperator } from '../elaborated.js';
 import type { PointVariable } from '../families/family.js';
 import type { DraftPiece } from '../formats.js';
+import { similarNames } from '../similar.js';
 import type { MemberFacts, SymbolSource, TypeFacts } from '../symbol-source.js';
 import { byteSize, scalarSize, strip, typeName } from '../types.js';
 import type { Binder, Scope } from './bind.js';
@@ -356,7 +357,7 @@ class Walker {
       );
     }
     const names = variables.variables.map((variable) => variable.name);
-    const near = [...new Set([...nearestNames(name, names), ...names])].map((one) => `$${one}`).slice(0, 10);
+    const near = [...new Set([...similarNames(name, names), ...names])].map((one) => `$${one}`).slice(0, 10);
     const where = variables.function === undefined ? '' : ` in ${variables.function}`;
     this.fail(`unable to find local '${name}'${where} (alternatives: ${near.join(', ')})`);
   }
@@ -530,7 +531,7 @@ class Walker {
     const found = this.member(facts, name, 0, 0);
     if (!found) {
       const names = this.memberNames(facts, 0);
-      const near = [...new Set([...nearestNames(name, names), ...names])].slice(0, 20);
+      const near = [...new Set([...similarNames(name, names), ...names])].slice(0, 20);
       this.fail(
         `unable to find member '${name}' for ${this.typeText(place.type)} (alternatives: ${near.join(', ')})`,
         token,
