@@ -1,6 +1,9 @@
 // The vitest settings that every package shares: workspace packages resolve to their TypeScript sources, so a test
 // never runs against a stale build.
+import { fileURLToPath } from 'node:url';
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('./', import.meta.url));
 
 /**
  * Returns the vitest configuration of one package.
@@ -19,7 +22,7 @@ export function packageConfig(name: string): ViteUserConfig {
       passWithNoTests: true,
       testTimeout: 30_000,
       // ./test adds the packages' reports up for its closing line.
-      reporters: ['default', ['json', { outputFile: `../../.stapkit/reports/${name}.json` }]],
+      reporters: ['default', ['json', { outputFile: `${root}.stapkit/reports/${name}.json` }]],
     },
   });
 }
