@@ -6,6 +6,7 @@
 #ifndef STAPKIT_FN_MEMORY_H
 #define STAPKIT_FN_MEMORY_H
 
+#include <linux/ptrace.h>
 #include <linux/uaccess.h>
 
 #include "functions.h"
@@ -37,6 +38,22 @@ static inline void stapkit_fault(struct stapkit_context *c, const char *what, u6
 	}											\
 	value_;											\
 })
+
+/* Where the probed code is; 0 where the probe has no registers. */
+static inline u64 stapkit_probe_address(const struct stapkit_context *c)
+{
+	u64 address;
+
+	if (!c->registers)
+		return 0;
+	address = instruction_pointer((struct pt_regs *)c->registers);
+#ifdef CONFIG_X86
+	/* A kprobe is hit behind the breakpoint's one byte. */
+	if (strcmp(c->probe->family->name, "kprobe") == 0)
+		address--;
+#endif
+	return address;
+}
 
 /* Room of a string value in bytes, its NUL included. */
 static inline u32 stapkit_string_size(void)
