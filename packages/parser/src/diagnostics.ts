@@ -10,8 +10,17 @@ export const MAXIMUM_ERRORS = 50;
 /** How deep expressions and statements may nest, counted in nodes of the tree. Real scripts stay below 60. */
 export const MAXIMUM_DEPTH = 500;
 
+/**
+ * How many tokens one file may have: some 2 MB of dense script. The tree takes about 300 bytes a token, so that this
+ * bounds the memory and time of every pass; the largest tapset file has 20,000.
+ */
+export const MAXIMUM_TOKENS = 500_000;
+
 /** How many tokens the macros of one file may expand to. */
-export const MAXIMUM_EXPANSION = 1_000_000;
+export const MAXIMUM_EXPANSION = 500_000;
+
+/** How many macros may be within one another. */
+export const MAXIMUM_MACRO_DEPTH = 100;
 
 /** How many probe points one written point with braces may stand for. */
 export const MAXIMUM_BRACES = 4096;

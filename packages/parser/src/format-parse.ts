@@ -115,8 +115,13 @@ function expression(node: Expression): string {
     case 'array-element':
       return `${expression(node.array)}${list(node.keys)}`;
     case 'call':
-    case 'print':
       return `${node.name}(${node.arguments.map(expression).join(', ')})`;
+    case 'print': {
+      const parts = node.arguments.map(expression);
+      // SystemTap escapes the escapes of a format once more.
+      if (node.name.endsWith('printf') && parts[0]) parts[0] = `"${parts[0].slice(1, -1).replace(/\\(?!")/g, '\\\\')}"`;
+      return `${node.name}(${parts.join(', ')})`;
+    }
     case 'unary':
       return `${node.operator}(${expression(node.operand)})`;
     case 'update':

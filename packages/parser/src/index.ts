@@ -65,7 +65,13 @@ export {
   type WhileStatement,
 } from './ast.js';
 export { checkSpans, type SpanFault } from './check-spans.js';
-export { MAXIMUM_BRACES, MAXIMUM_DEPTH, MAXIMUM_ERRORS, MAXIMUM_EXPANSION } from './diagnostics.js';
+export {
+  MAXIMUM_BRACES,
+  MAXIMUM_DEPTH,
+  MAXIMUM_ERRORS,
+  MAXIMUM_EXPANSION,
+  MAXIMUM_MACRO_DEPTH,
+} from './diagnostics.js';
 export { formatParse } from './format-parse.js';
 export { type Macro, type PreprocessorFacts, SYSTEMTAP_VERSION } from './lexical/preprocessor.js';
 export type { Comment } from './lexical/scanner.js';

@@ -114,7 +114,8 @@ function readDeclarations(stream: TokenStream): Declaration[] {
     }
     const failure = failureOf(output.error, token);
     reportFailure(stream, failure);
-    token = nextDeclaration(failure.token, failure.token === token);
+    const reached = stream.last ?? token;
+    token = nextDeclaration(reached, reached === token);
   }
   return declarations;
 }

@@ -16,6 +16,8 @@ export class Failure {
   constructor(
     readonly token: ScriptToken,
     readonly diagnostic: Diagnostic,
+    /** Set where going on within the declaration would only give the same error again. */
+    readonly fatal = false,
   ) {}
 }
 
@@ -104,9 +106,8 @@ export class Reader {
   }
 
   private tooDeep(): never {
-    return this.fail('too-deep', 'nested too deeply', {
-      hints: [`expressions and statements nest ${MAXIMUM_DEPTH} levels deep at most; use variables or functions`],
-    });
+    const hints = [`expressions and statements nest ${MAXIMUM_DEPTH} levels deep at most; use variables or functions`];
+    throw new Failure(this.token, failureAt('too-deep', 'nested too deeply', this.token, { hints }), true);
   }
 }
 

@@ -56,7 +56,7 @@ export function readBlock(reader: Reader): Block {
       statements.push(readStatement(reader));
       if (reader.height > height) height = reader.height;
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
+      if (!(error instanceof Failure) || error.fatal) throw error;
       reader.depth = depth;
       reportFailure(reader.stream, error);
       recover(reader, token);

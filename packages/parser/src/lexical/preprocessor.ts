@@ -7,7 +7,7 @@
 import type { Diagnostic, SourceText } from '@stapkit/pass';
 import { nearestNames } from '@stapkit/pass';
 import type { Origin } from '../ast.js';
-import { MAXIMUM_EXPANSION, parseError } from '../diagnostics.js';
+import { MAXIMUM_EXPANSION, MAXIMUM_MACRO_DEPTH, parseError } from '../diagnostics.js';
 import {
   type Comparison,
   compareStrings,
@@ -78,6 +78,8 @@ interface Frame {
   readonly origin: Origin;
   /** What `@name` may be here. */
   readonly scope: Scope;
+  /** How many expansions led here. */
+  readonly depth: number;
 }
 
 /** Where a token was written, as far as names go: the macro whose body it is in, and those that led there. */
@@ -109,8 +111,10 @@ export class Preprocessor {
   private readonly frames: Frame[] = [];
   /** Open conditionals whose branch is being read. */
   private readonly conditionals: { readonly open: ScriptToken; inElse: boolean }[] = [];
-  private readonly pushedBack: { token: ScriptToken; scope: Scope }[] = [];
+  private readonly pushedBack: { token: ScriptToken; scope: Scope; depth: number }[] = [];
   private scope: Scope = FILE_SCOPE;
+  /** How many expansions the token that was read last came through. */
+  private depth = 0;
   private skipping = false;
   private expanded = 0;
   private unexpectedSeen = false;
@@ -198,6 +202,7 @@ export class Preprocessor {
     const back = this.pushedBack.pop();
     if (back) {
       this.scope = back.scope;
+      this.depth = back.depth;
       return back.token;
     }
     for (let frame = this.frames.at(-1); frame; frame = this.frames.at(-1)) {
@@ -205,17 +210,19 @@ export class Preprocessor {
       if (token) {
         frame.at += 1;
         this.scope = frame.scope;
+        this.depth = frame.depth;
         // What the token was part of when the macro was defined does not matter; the expansion does.
         return token.withOrigin(frame.origin);
       }
       this.frames.pop();
     }
     this.scope = FILE_SCOPE;
+    this.depth = 0;
     return this.scanner.next();
   }
 
   private unread(token: ScriptToken): void {
-    this.pushedBack.push({ token, scope: this.scope });
+    this.pushedBack.push({ token, scope: this.scope, depth: this.depth });
   }
 
   /** The next token after arguments and macros, before conditionals. */
@@ -235,18 +242,26 @@ export class Preprocessor {
     }
   }
 
-  private pushFrame(tokens: readonly ScriptToken[], origin: Origin, scope: Scope, use: ScriptToken): void {
+  private pushFrame(
+    tokens: readonly ScriptToken[],
+    origin: Origin,
+    scope: Scope,
+    use: ScriptToken,
+    depth = this.depth,
+  ): void {
     this.expanded += tokens.length + 1;
-    if (this.expanded > MAXIMUM_EXPANSION) {
+    const tooMany = this.expanded > MAXIMUM_EXPANSION;
+    if (tooMany || depth >= MAXIMUM_MACRO_DEPTH) {
       // Everything still to be expanded is dropped, or the message would come again.
       this.frames.length = 0;
       this.pushedBack.length = 0;
       this.expanded = 0;
-      this.abandon('macro-size', `macros expand to more than ${MAXIMUM_EXPANSION} tokens`, use);
+      const what = tooMany ? `expand to more than ${MAXIMUM_EXPANSION} tokens` : 'are nested too deeply';
+      this.abandon('macro-size', `macros ${what}`, use);
     }
     // A frame that is read to its end goes at once, so that a chain of macros holds no stack of empty ones.
     for (let top = this.frames.at(-1); top && top.at >= top.tokens.length; top = this.frames.at(-1)) this.frames.pop();
-    this.frames.push({ tokens, at: 0, origin, scope });
+    this.frames.push({ tokens, at: 0, origin, scope, depth: depth + 1 });
   }
 
   // -------------------------------------------------------------------------------------------------- arguments
@@ -399,7 +414,7 @@ export class Preprocessor {
   /** Expands `@name` where it is a parameter or a macro. */
   private expand(token: ScriptToken): boolean {
     const name = token.symbol.slice(1);
-    const { scope } = this;
+    const { scope, depth } = this;
     const parameter = scope.parameters?.get(name);
     if (parameter) {
       this.pushFrame(parameter.tokens, this.originOf(name, token, token), parameter.scope, token);
@@ -420,7 +435,7 @@ export class Preprocessor {
       parameters = new Map();
       last = this.readArguments(macro, token, macro.parameters, parameters, scope);
     }
-    this.pushFrame(macro.body, this.originOf(name, token, last), { macro, parameters, outer: scope }, token);
+    this.pushFrame(macro.body, this.originOf(name, token, last), { macro, parameters, outer: scope }, token, depth);
     return true;
   }
 

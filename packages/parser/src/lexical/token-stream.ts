@@ -1,9 +1,9 @@
 // The stream of preprocessed tokens of one file, and everything else that belongs to the reading of that file: its
 // diagnostics, its limits, and what the caller allowed. Grammar objects hold no state; they find it through the token.
 import type { Diagnostic, SourceText } from '@stapkit/pass';
-import { MAXIMUM_ERRORS } from '../diagnostics.js';
+import { MAXIMUM_ERRORS, MAXIMUM_TOKENS, parseError } from '../diagnostics.js';
 import { Preprocessor, type PreprocessorOptions } from './preprocessor.js';
-import type { ScriptToken, TokenSupply } from './token.js';
+import { ScriptToken, type TokenSupply } from './token.js';
 
 /** What a stream is told beside what its preprocessor is told. */
 export interface TokenStreamOptions extends Omit<PreprocessorOptions, 'report'> {
@@ -22,7 +22,8 @@ export class TokenStream implements TokenSupply {
   readonly globals = new Map<string, ScriptToken>();
   private errors = 0;
   private faulted = false;
-  private last: ScriptToken | undefined = undefined;
+  /** The token that was handed out last. */
+  last: ScriptToken | undefined = undefined;
 
   constructor(
     readonly source: SourceText,
@@ -45,7 +46,17 @@ export class TokenStream implements TokenSupply {
   pull(): ScriptToken {
     if (this.last?.kind === 'end') return this.last;
     let token = this.preprocessor.next();
-    while (token.kind === 'junk') token = this.preprocessor.next();
+    while (token.kind === 'junk') token = this.exhausted ? this.endAt(token) : this.preprocessor.next();
+    if (this.pulled === MAXIMUM_TOKENS && token.kind !== 'end') {
+      this.report(
+        parseError('too-large', `the script has more than ${MAXIMUM_TOKENS} tokens`, token, {
+          verb: 'at',
+          hints: ['split it into several files: each file may have so many'],
+        }),
+      );
+      this.faulted = true;
+      token = this.endAt(token);
+    }
     this.pulled += 1;
     token.ordinal = this.pulled;
     token.supply = this;
@@ -53,6 +64,10 @@ export class TokenStream implements TokenSupply {
     this.faulted = false;
     this.last = token;
     return token;
+  }
+
+  private endAt(token: ScriptToken): ScriptToken {
+    return new ScriptToken('end', '', token.source, token.start, token.start, token.origin);
   }
 
   /** Takes a diagnostic; errors beyond the limit are counted, not kept. */
