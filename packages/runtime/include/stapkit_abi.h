@@ -113,6 +113,7 @@ struct stapkit_global {
 	u8 wrap;
 	u8 key_types[STAPKIT_KEYS_MAX];
 	u32 size;			/* entries; 0 leaves it to MAXMAPENTRIES */
+	u32 orders;			/* how many sorted foreach walk it */
 	u32 string_size;		/* bytes of a string with its NUL */
 	void *storage;			/* s64, char[], or a pointer to the map or statistic */
 	const struct stapkit_statistic_kind *statistic;
@@ -142,6 +143,7 @@ struct stapkit_limits {
 	s64 overload_interval;
 	s64 overload_threshold;
 	s64 procfs_bufsize;
+	s64 hist_elision;
 	s64 buffer_size;		/* bytes of each CPU's ring */
 	s64 suppress_errors;		/* --suppress-handler-errors */
 	s64 suppress_time_limits;	/* --suppress-time-limits: no overload control */
@@ -158,12 +160,10 @@ struct stapkit_script {
 	u32 probe_frame;		/* bytes of the largest probe's locals */
 	u32 function_frame;		/* bytes of the largest function's locals */
 	u32 call_depth;			/* longest chain of calls; ~0 where functions recurse */
-	u32 walk_count;
 	struct stapkit_probe *probes;
 	struct stapkit_global *globals;
 	u64 *site_losses;		/* records that each print site lost */
 	const struct stapkit_family *const *families;
-	void **walk_slots;		/* one for each sorted foreach */
 	const char *description;	/* JSON, see ModuleDescription */
 	u32 description_length;
 	struct stapkit_limits limits;
@@ -212,6 +212,8 @@ struct stapkit_context {
 	struct stapkit_merged *merged;	/* room for one merged statistic */
 	u32 speculation;		/* 0, or the buffer that prints go to */
 	void *print_target;		/* where prints are collected instead of the ring; see STAP_PRINTF and procfs */
+	char *token_text;		/* what tokenize() works on, and how far it has come */
+	u32 token_at;
 	u64 lost_string_cuts;
 	u32 seed;
 };
@@ -502,24 +504,25 @@ enum stapkit_statistic_operation {
 /* How a foreach walks. */
 struct stapkit_walk {
 	struct stapkit_map *map;
-	u32 *order;			/* of a sorted walk, else NULL */
-	u32 at;				/* node, or index into order */
-	u32 count;
+	struct stapkit_context *c;
+	struct stapkit_order *order;	/* of a sorted walk, else NULL */
+	u64 sequence;			/* of the current node, to notice that it was deleted */
+	u32 node;			/* the current one; 0 before the first */
 	u32 fixed;
+	u32 generation;			/* of the order, to notice that another walk took it */
+	bool started;
+	s64 left;			/* elements still to visit; negative: no limit */
 	const union stapkit_value *slice;
-	s64 left;			/* elements still to visit */
-	u32 node;			/* the current one */
-	u32 generation;			/* of the slot's order, see map.c */
-	void **slot;
 };
 
 /*
  * Starts a walk. @column: -1 for insertion order, 0 by value, n by the n-th key; @operation: which statistic a value
- * is sorted by. @slot: the script's slot for this sorted foreach.
+ * is sorted by; @limit: negative for none; @slice: keys that must match where @fixed says so; @slot: which of the
+ * map's orders a sorted walk uses, one for each sorted foreach of the script.
  */
 bool stapkit_walk_start(struct stapkit_context *c, struct stapkit_walk *walk, struct stapkit_map *map, s32 column,
 			bool descending, u32 operation, u32 shift, s64 limit, const union stapkit_value *slice,
-			u32 fixed, void **slot);
+			u32 fixed, u32 slot);
 bool stapkit_walk_next(struct stapkit_walk *walk);
 s64 stapkit_walk_key(const struct stapkit_walk *walk, u32 key);
 const char *stapkit_walk_key_string(const struct stapkit_walk *walk, u32 key);
@@ -535,11 +538,9 @@ void stapkit_statistic_clear(struct stapkit_statistic *statistic);
 /* A statistic merged over all CPUs (and over a slice). */
 struct stapkit_merged {
 	s64 count, sum, min, max;
-	s64 avg_s;			/* running mean, shifted, for the variance */
-	s64 square_sum;
-	s64 variance;
+	s64 square_sum;			/* Welford's sum of squares of differences, scaled by 2 * variance_shift bits */
 	const struct stapkit_statistic_kind *kind;
-	s64 *buckets;			/* NULL without a histogram */
+	s64 buckets[];
 };
 
 /* Merges into this context's room for it; NULL where nothing was ever added. */
@@ -547,12 +548,11 @@ const struct stapkit_merged *stapkit_statistic_merge(struct stapkit_context *c, 
 const struct stapkit_merged *stapkit_map_merge(struct stapkit_context *c, struct stapkit_map *map,
 					       const union stapkit_value *keys, u32 fixed);
 /* The value of one operation; raises "empty aggregate" where SystemTap does. */
-s64 stapkit_merged_value(struct stapkit_context *c, const struct stapkit_merged *merged, u32 operation, u32 shift);
+s64 stapkit_merged_value(struct stapkit_context *c, const struct stapkit_merged *merged, u32 operation);
 s64 stapkit_merged_bucket(struct stapkit_context *c, const struct stapkit_merged *merged, s64 index);
 void stapkit_print_histogram(struct stapkit_context *c, u32 site, const struct stapkit_merged *merged);
-/* The number of the n-th bucket that foreach visits, and the value it stands for. */
+/* How many buckets a foreach visits; their numbers start at 0. */
 u32 stapkit_merged_buckets(const struct stapkit_merged *merged);
-s64 stapkit_merged_bucket_value(const struct stapkit_merged *merged, u32 index);
 
 /* ---------------------------------------------------------------------------------------------------------- memory */
 

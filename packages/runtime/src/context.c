@@ -35,19 +35,23 @@ static struct stapkit_context *context_create(int cpu, u32 level)
 	u32 frame = ALIGN(frame_bytes(), 16);
 	u32 string = ALIGN(stapkit_script.string_size, 16);
 	u32 head = ALIGN(sizeof(struct stapkit_context), 64);
+	u32 merged = ALIGN(sizeof(struct stapkit_merged) + stapkit_script.buckets * sizeof(s64), 16);
 	struct stapkit_context *c;
 	u8 *area;
 
-	c = vzalloc_node(head + frame + 2 * string + STAPKIT_ERROR_TEXT, cpu < 0 ? NUMA_NO_NODE : cpu_to_node(cpu));
+	c = vzalloc_node(head + frame + 3 * string + STAPKIT_ERROR_TEXT, cpu < 0 ? NUMA_NO_NODE : cpu_to_node(cpu));
 	if (!c)
 		return NULL;
 	area = (u8 *)c + head;
 	c->frame = area;
 	c->frame_end = area + frame;
 	area += frame;
+	c->merged = (struct stapkit_merged *)area;
+	area += merged;
 	c->scratch = (char *)area;
 	c->matched_copy = (char *)area + string;
-	c->error_text = (char *)area + 2 * string;
+	c->token_text = (char *)area + 2 * string;
+	c->error_text = (char *)area + 3 * string;
 	c->level = level;
 	return c;
 }

@@ -67,14 +67,14 @@ s64 stapkit_fn_argument(struct stapkit_context *c, s64 number)
 	return value;
 }
 
-void stapkit_fn_set_argument(struct stapkit_context *c, s64 number, s64 value)
+void stapkit_fn_set_argument(struct stapkit_context *c, s64 number, s64 value, s64 bits)
 {
 	struct pt_regs *regs = c->registers;
 
 	if (!check(c, number))
 		return;
 	if (argument_place(regs, number - 1))
-		*argument_place(regs, number - 1) = value;
+		*argument_place(regs, number - 1) = bits == 32 ? (u32)value : value;
 	else
 		stapkit_error(c, "cannot set arg number %lld: it is not in a register", number);
 }

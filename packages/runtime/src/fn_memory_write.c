@@ -45,24 +45,24 @@ static void write_user(struct stapkit_context *c, u64 to, const void *from, u32 
 		stapkit_fault(c, what, to);
 }
 
-#define SET_NUMBER(name, type)									\
-	void stapkit_fn_set_kernel_##name(struct stapkit_context *c, s64 address, s64 number)	\
+#define SET_NUMBER(bits)										\
+	void stapkit_fn_set_kernel_##bits(struct stapkit_context *c, s64 address, s64 number)	\
 	{											\
-		type value = number;								\
+		u##bits value = number;								\
 												\
-		write_kernel(c, address, &value, sizeof(value), "kernel " #name " write");	\
+		write_kernel(c, address, &value, sizeof(value), "kernel write");		\
 	}											\
-	void stapkit_fn_set_user_##name(struct stapkit_context *c, s64 address, s64 number)	\
+	void stapkit_fn_set_user_##bits(struct stapkit_context *c, s64 address, s64 number)	\
 	{											\
-		type value = number;								\
+		u##bits value = number;								\
 												\
-		write_user(c, address, &value, sizeof(value), "user " #name " write");		\
+		write_user(c, address, &value, sizeof(value), "user write");			\
 	}
 
-SET_NUMBER(char, u8)
-SET_NUMBER(short, u16)
-SET_NUMBER(int, u32)
-SET_NUMBER(long, u64)
+SET_NUMBER(8)
+SET_NUMBER(16)
+SET_NUMBER(32)
+SET_NUMBER(64)
 
 /* With its NUL, where it fits into @most bytes: a string that does not is cut and has none. */
 static u32 string_bytes(s64 most, const char *text)
@@ -83,4 +83,14 @@ void stapkit_fn_set_kernel_string_n(struct stapkit_context *c, s64 address, s64 
 void stapkit_fn_set_user_string_n(struct stapkit_context *c, s64 address, s64 most, const char *text)
 {
 	write_user(c, address, text, string_bytes(most, text), "user string write");
+}
+
+void stapkit_fn_set_kernel_string(struct stapkit_context *c, s64 address, const char *text)
+{
+	stapkit_fn_set_kernel_string_n(c, address, S64_MAX, text);
+}
+
+void stapkit_fn_set_user_string(struct stapkit_context *c, s64 address, const char *text)
+{
+	stapkit_fn_set_user_string_n(c, address, S64_MAX, text);
 }

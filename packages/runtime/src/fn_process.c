@@ -68,6 +68,11 @@ void stapkit_fn_cmdline_args(struct stapkit_context *c, char *result, s64 first,
 	result[used] = '\0';
 }
 
+void stapkit_fn_cmdline_str(struct stapkit_context *c, char *result)
+{
+	stapkit_fn_cmdline_args(c, result, 0, -1, " ");
+}
+
 void stapkit_fn_env_var(struct stapkit_context *c, char *result, const char *name)
 {
 	u32 room = stapkit_string_size() - 1;

@@ -17,11 +17,6 @@ void stapkit_fn_text_strn(struct stapkit_context *c, char *result, const char *t
 	quote_text(c, result, text, length, quoted);
 }
 
-void stapkit_fn_text_str(struct stapkit_context *c, char *result, const char *text)
-{
-	quote_text(c, result, text, 0, false);
-}
-
 void stapkit_fn_string_quoted(struct stapkit_context *c, char *result, const char *text)
 {
 	quote_text(c, result, text, 0, true);

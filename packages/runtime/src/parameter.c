@@ -34,6 +34,7 @@ static const struct {
 	LIMIT("STP_OVERLOAD_INTERVAL", overload_interval),
 	LIMIT("STP_OVERLOAD_THRESHOLD", overload_threshold),
 	LIMIT("STP_PROCFS_BUFSIZE", procfs_bufsize),
+	LIMIT("HIST_ELISION", hist_elision),
 	LIMIT("STAPKIT_BUFFER", buffer_size),
 	LIMIT("STAPKIT_SUPPRESS_ERRORS", suppress_errors),
 	LIMIT("STAPKIT_SUPPRESS_TIME_LIMITS", suppress_time_limits),

@@ -2,6 +2,7 @@
 /*
  * The life of a run: module load, start, exit, unload. Everything here is process context unless it says otherwise.
  */
+#include <linux/cred.h>
 #include <linux/init.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
@@ -105,6 +106,8 @@ int stapkit_session_start(s64 target)
 		goto unlock;
 	}
 	stapkit_session.target = target;
+	stapkit_session.reader = current->tgid;
+	stapkit_session.owner = current_uid();
 	err = prepare_families();
 	if (err) {
 		atomic_set(&stapkit_session.failed, 1);

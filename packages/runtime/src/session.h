@@ -2,6 +2,8 @@
 #ifndef STAPKIT_SESSION_H
 #define STAPKIT_SESSION_H
 
+#include <linux/uidgid.h>
+
 #include "stapkit.h"
 
 /*
@@ -22,6 +24,8 @@ struct stapkit_session {
 	atomic64_t errors;
 	atomic64_t skipped;
 	s64 target;			/* target() */
+	s64 reader;			/* process that started the run: stp_pid() */
+	kuid_t owner;			/* and its user */
 	u64 start_stamp;		/* when START and EXIT were due; 0 before */
 	u64 exit_stamp;
 	u64 end_stamp;

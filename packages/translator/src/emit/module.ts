@@ -68,7 +68,6 @@ export function emitModule(script: Elaborated, options: TranslateOptions): CModu
   const out = new Writer();
   out.line('// SPDX-License-Identifier: GPL-2.0 OR MIT');
   out.line('#include "stapkit_abi.h"');
-  const { walkSlots } = module;
   const section = (parts: readonly string[]): void => {
     if (parts.length === 0) return;
     out.line('');
@@ -77,7 +76,6 @@ export function emitModule(script: Elaborated, options: TranslateOptions): CModu
   section([...module.externals.values()]);
   section(script.globals.map((global, index) => printGlobal(module, global, index)));
   section([...module.locks.locked].sort((a, b) => a - b).map((index) => printLock(module, index)));
-  if (walkSlots > 0) section([`static void *walk_slots[${walkSlots}];`]);
   section([...module.usedAutomata].map((index) => printAutomaton(index, script.automata[index]!)));
   section(module.tables);
   section(functions.flatMap((f) => f?.declaration ?? []));
@@ -389,7 +387,7 @@ function emitGlobalPrinter(module: ScriptEmission): { readonly lines: readonly s
 export function bucketCount(global: GlobalVariable): number {
   const histogram = global.statistic?.histogram;
   if (!histogram) return 0;
-  if (histogram.kind === 'log') return 128 + 2;
+  if (histogram.kind === 'log') return 128;
   return Math.floor((histogram.high - histogram.low) / histogram.interval) + 3;
 }
 
@@ -430,12 +428,10 @@ function printTables(
     probe_frame: 'sizeof(union probe_frames)',
     function_frame: 'sizeof(union function_frames)',
     call_depth: depth === undefined ? '~0u' : String(depth),
-    walk_count: String(module.walkSlots),
     probes: script.probes.length > 0 ? 'probes' : 'NULL',
     globals: globals > 0 ? 'globals' : 'NULL',
     site_losses: module.sites.length > 0 ? 'site_losses' : 'NULL',
     families: 'families',
-    walk_slots: module.walkSlots > 0 ? 'walk_slots' : 'NULL',
     description: 'description',
     description_length: 'sizeof(description) - 1',
     buckets: String(Math.max(0, ...script.globals.map(bucketCount))),
@@ -460,6 +456,7 @@ function printLimits(options: TranslateOptions): string[] {
     const unlimited = options.suppressTimeLimits && /^MAXACTION/.test(name);
     lines.push(`.${field} = ${unlimited ? '9223372036854775807LL' : value},`);
   }
+  lines.push(`.hist_elision = ${Number.parseInt(defines.HIST_ELISION ?? '2', 10) || 0},`);
   lines.push(`.buffer_size = ${options.bufferMegabytes ? options.bufferMegabytes * 1048576 : DEFAULT_BUFFER},`);
   lines.push(`.suppress_errors = ${options.suppressHandlerErrors ? 1 : 0},`);
   lines.push(`.suppress_time_limits = ${options.suppressTimeLimits || 'STP_NO_OVERLOAD' in defines ? 1 : 0},`);
@@ -517,6 +514,7 @@ function printGlobalTable(module: ScriptEmission, script: Elaborated): string[] 
         ? [`.key_types = { ${global.keys.map((key) => (key === 'string' ? 1 : 0)).join(', ')} }`]
         : []),
       ...(global.size === undefined ? [] : [`.size = ${global.size}`]),
+      ...(module.orders.has(index) ? [`.orders = ${module.orders.get(index)}`] : []),
       '.string_size = STAPKIT_STRING',
       `.storage = ${global.keys.length === 0 && global.type === 'string' ? '' : '&'}${module.globalName(index)}`,
       ...(global.statistic && global.type === 'statistic' ? [`.statistic = &kind_${index}`] : []),

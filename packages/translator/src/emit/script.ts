@@ -19,8 +19,8 @@ export class ScriptEmission {
   readonly externals = new Map<string, string>();
   /** Embedded C that needs kernel headers. */
   readonly embedded: string[] = [];
-  /** Slots for sorted walks. */
-  walkSlots = 0;
+  /** How many sorted walks each array has. */
+  readonly orders = new Map<number, number>();
   usedAutomata = new Set<number>();
   private readonly formats = new Map<string, string>();
 
@@ -73,6 +73,13 @@ export class ScriptEmission {
       }
     }
     return false;
+  }
+
+  /** Takes one of an array's orders for a sorted walk of its own. */
+  takeOrder(global: number): number {
+    const slot = this.orders.get(global) ?? 0;
+    this.orders.set(global, slot + 1);
+    return slot;
   }
 
   /** A static table of a format's pieces; returns its name. */

@@ -167,7 +167,7 @@ function emitForeach(b: BodyEmission, s: Extract<Statement, { kind: 'foreach' }>
   b.out.line(`struct stapkit_walk ${walk};`);
   const slice = s.slice.some((key) => key !== null) ? emitKeys(b, s.slice) : undefined;
   const limit = s.limit ? b.number(emitNumber(b, s.limit)) : '-1';
-  const slot = s.sort ? `&walk_slots[${module.walkSlots++}]` : 'NULL';
+  const slot = s.sort ? module.takeOrder(s.global) : 0;
   const operation = s.sort?.by ?? 'count';
   const column = s.sort ? s.sort.column : -1;
   b.out.open(

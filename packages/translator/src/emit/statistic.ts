@@ -21,7 +21,7 @@ export function emitMerge(b: BodyEmission, source: StatisticSource): string {
 
 export function emitStatistic(b: BodyEmission, e: Extract<Expression, { kind: 'statistic' }>): string {
   const merged = emitMerge(b, e.source);
-  const value = b.number(`stapkit_merged_value(c, ${merged}, ${operationNumber(e.operation)}, ${e.shift ?? 0})`);
+  const value = b.number(`stapkit_merged_value(c, ${merged}, ${operationNumber(e.operation)})`);
   b.failOnError(e.span);
   return value;
 }

@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Function returns, by kretprobes. Values for @entry are taken when the function is entered and lie in the kretprobe's
+ * own per-call data until it returns.
+ */
+#include <linux/kprobes.h>
+
+#include "context.h"
+#include "kprobe.h"
+#include "session.h"
+
+struct kretprobe_state {
+	struct kretprobe rp;
+	struct stapkit_probe *probe;
+	bool registered;
+};
+
+static struct stapkit_probe *probe_of(struct kretprobe_instance *instance)
+{
+	/* Instances pointed to their kretprobe until 5.11 (commit d741bf41d7c7, "kprobes: Remove kretprobe hash"). */
+#ifdef STAPKIT_HAVE_KRETPROBE_INSTANCE_RP
+	struct kretprobe *rp = instance->rp;
+#else
+	struct kretprobe *rp = get_kretprobe(instance);
+#endif
+
+	return rp ? container_of(rp, struct kretprobe_state, rp)->probe : NULL;
+}
+
+/* Takes the values of @entry; non-zero gives the instance back, so that the return is not seen. */
+static int kretprobe_entered(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct stapkit_probe *probe = probe_of(instance);
+	struct stapkit_context *c;
+	unsigned long flags;
+	int skip = 1;
+
+	if (!probe || !stapkit_running())
+		return 1;
+	if (!probe->entry)
+		return 0;
+	local_irq_save(flags);
+	c = stapkit_context_enter(probe);
+	if (c) {
+		c->registers = regs;
+		c->entry_data = instance->data;
+		probe->entry(c);
+		skip = c->error != NULL;
+		/* A value that can't be read is an error of the handler that asked for it. */
+		stapkit_context_leave(c);
+	}
+	local_irq_restore(flags);
+	return skip;
+}
+
+static int kretprobe_returned(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct stapkit_probe *probe = probe_of(instance);
+	struct stapkit_context *c;
+	unsigned long flags;
+
+	if (!probe)
+		return 0;
+	local_irq_save(flags);
+	c = stapkit_context_enter(probe);
+	if (c) {
+		c->registers = regs;
+		c->is_return = 1;
+		c->entry_data = instance->data;
+		probe->handler(c);
+		stapkit_context_leave(c);
+	}
+	local_irq_restore(flags);
+	return 0;
+}
+
+static int register_one(struct stapkit_probe *p)
+{
+	const struct stapkit_kprobe_point *point = p->point;
+	struct kretprobe_state *state = p->state;
+	char name[KSYM_NAME_LEN];
+	int err;
+
+	memset(&state->rp, 0, sizeof(state->rp));
+	state->rp.handler = kretprobe_returned;
+	state->rp.entry_handler = kretprobe_entered;
+	state->rp.data_size = p->entry_size;
+	/*
+	 * As many calls at a time as can be expected: functions that sleep are in flight in many tasks. stap(1) calls it
+	 * KRETACTIVE.
+	 */
+	state->rp.maxactive = point->maxactive > 0 ? point->maxactive : max_t(u32, 10, 4 * num_possible_cpus()) + 15;
+	stapkit_kprobe_place(&state->rp.kp, p, name, sizeof(name));
+	err = register_kretprobe(&state->rp);
+	state->rp.kp.symbol_name = NULL;
+	state->registered = !err;
+	return err;
+}
+
+static int kretprobe_prepare(void)
+{
+	struct kretprobe_state *states;
+	struct stapkit_probe *p;
+	u32 count = 0;
+
+	stapkit_for_each_probe(p, &stapkit_family_kretprobe)
+		count++;
+	states = kvcalloc(count, sizeof(*states), GFP_KERNEL);
+	if (!states)
+		return -ENOMEM;
+	stapkit_for_each_probe(p, &stapkit_family_kretprobe) {
+		states->probe = p;
+		p->state = states++;
+	}
+	return 0;
+}
+
+static void kretprobe_finish(void)
+{
+	struct stapkit_probe *p;
+
+	stapkit_for_each_probe(p, &stapkit_family_kretprobe) {
+		kvfree(p->state);
+		break;
+	}
+	stapkit_for_each_probe(p, &stapkit_family_kretprobe)
+		p->state = NULL;
+}
+
+static int kretprobe_arm(void)
+{
+	struct stapkit_probe *p;
+
+	stapkit_for_each_probe(p, &stapkit_family_kretprobe) {
+		int err = p->armed ? register_one(p) : 0;
+
+		if (err)
+			stapkit_kprobe_refused(p, err);
+	}
+	return 0;
+}
+
+static void kretprobe_disarm(void)
+{
+	struct stapkit_probe *p;
+	struct kretprobe **list;
+	u32 count = 0;
+
+	stapkit_for_each_probe(p, &stapkit_family_kretprobe)
+		count++;
+	list = kvmalloc_array(count, sizeof(*list), GFP_KERNEL);
+	count = 0;
+	stapkit_for_each_probe(p, &stapkit_family_kretprobe) {
+		struct kretprobe_state *state = p->state;
+
+		if (!state || !state->registered)
+			continue;
+		if (list)
+			list[count++] = &state->rp;
+		else
+			unregister_kretprobe(&state->rp);
+		state->registered = false;
+	}
+	if (list && count)
+		unregister_kretprobes(list, count);
+	kvfree(list);
+	stapkit_for_each_probe(p, &stapkit_family_kretprobe) {
+		struct kretprobe_state *state = p->state;
+
+		if (!state)
+			continue;
+		atomic64_add(state->rp.nmissed, (atomic64_t *)&p->losses[STAPKIT_LOSS_RETURN_MISSED]);
+		atomic64_add(state->rp.kp.nmissed, (atomic64_t *)&p->losses[STAPKIT_LOSS_NESTING]);
+	}
+}
+
+static int kretprobe_toggle(struct stapkit_probe *p, bool on)
+{
+	struct kretprobe_state *state = p->state;
+
+	if (on)
+		return register_one(p);
+	if (state->registered) {
+		unregister_kretprobe(&state->rp);
+		state->registered = false;
+	}
+	return 0;
+}
+
+const struct stapkit_family stapkit_family_kretprobe = {
+	.name = "kretprobe",
+	.prepare = kretprobe_prepare,
+	.arm = kretprobe_arm,
+	.disarm = kretprobe_disarm,
+	.finish = kretprobe_finish,
+	.toggle = kretprobe_toggle,
+};

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Reads and writes of the probed system's memory. All go through copies that the kernel guards with its exception
+ * table, so that no address can fault the kernel; what can't be read is the script's error, with the address.
+ */
+#include <linux/mm.h>
+#include <linux/uaccess.h>
+
+#include "memory.h"
+
+int stapkit_memory_read(void *to, u64 address, size_t size, bool user)
+{
+	const void *from = (const void *)(unsigned long)address;
+
+	return user ? copy_from_user_nofault(to, (const void __user *)from, size) :
+		      copy_from_kernel_nofault(to, from, size);
+}
+
+s64 stapkit_load(struct stapkit_context *c, u64 address, u32 size, bool is_signed, bool user)
+{
+	union {
+		u8 b1;
+		u16 b2;
+		u32 b4;
+		u64 b8;
+	} value;
+
+	/* The size is a constant in each branch, so that the copies are single instructions. */
+	switch (size) {
+	case 1:
+		if (stapkit_memory_read(&value, address, 1, user))
+			break;
+		return is_signed ? (s64)(s8)value.b1 : (s64)value.b1;
+	case 2:
+		if (stapkit_memory_read(&value, address, 2, user))
+			break;
+		return is_signed ? (s64)(s16)value.b2 : (s64)value.b2;
+	case 4:
+		if (stapkit_memory_read(&value, address, 4, user))
+			break;
+		return is_signed ? (s64)(s32)value.b4 : (s64)value.b4;
+	case 8:
+		if (stapkit_memory_read(&value, address, 8, user))
+			break;
+		return value.b8;
+	}
+	stapkit_error(c, "%s read fault at 0x%016llx", user ? "user" : "kernel", address);
+	return 0;
+}
+
+void stapkit_store(struct stapkit_context *c, u64 address, u32 size, s64 value, bool user)
+{
+	void *to = (void *)(unsigned long)address;
+	int err;
+
+	if (user)
+		err = copy_to_user_nofault((void __user *)to, &value, size);
+	else if (size == 8)
+		err = stapkit_memory_read(&(u64){ 0 }, address, 8, false) ? -EFAULT : (*(volatile u64 *)to = value, 0);
+	else if (size == 4)
+		err = stapkit_memory_read(&(u64){ 0 }, address, 4, false) ? -EFAULT : (*(volatile u32 *)to = value, 0);
+	else if (size == 2)
+		err = stapkit_memory_read(&(u64){ 0 }, address, 2, false) ? -EFAULT : (*(volatile u16 *)to = value, 0);
+	else
+		err = stapkit_memory_read(&(u64){ 0 }, address, 1, false) ? -EFAULT : (*(volatile u8 *)to = value, 0);
+	if (err)
+		stapkit_error(c, "%s write fault at 0x%016llx", user ? "user" : "kernel", address);
+}
+
+long stapkit_memory_string(char *to, u64 address, size_t size, bool user, u64 *fault)
+{
+	size_t done = 0;
+
+	/* In pieces that do not cross a page, so that a string which ends before a hole can be read. */
+	while (done < size - 1) {
+		size_t piece = min_t(size_t, size - 1 - done, 64 - ((address + done) & 63));
+		size_t length;
+
+		if (stapkit_memory_read(to + done, address + done, piece, user)) {
+			*fault = address + done;
+			to[done] = '\0';
+			return -EFAULT;
+		}
+		length = strnlen(to + done, piece);
+		done += length;
+		if (length < piece)
+			return done;
+	}
+	to[done] = '\0';
+	return done;
+}
+
+void stapkit_load_string(struct stapkit_context *c, char *to, u64 address, s64 length, bool user)
+{
+	size_t size = stapkit_script.string_size;
+	u64 fault = 0;
+
+	if (length >= 0 && length < (s64)size)
+		size = length + 1;
+	if (stapkit_memory_string(to, address, size, user, &fault) < 0)
+		stapkit_error(c, "%s string copy fault at 0x%016llx", user ? "user" : "kernel", fault);
+}

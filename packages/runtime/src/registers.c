@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0 OR MIT
+/*
+ * Values in registers of the probed code: parameters by the calling convention, the return value, and registers by
+ * their DWARF numbers.
+ */
+#include <linux/ptrace.h>
+#include <linux/sched/task_stack.h>
+#include <asm/syscall.h>
+
+#include "memory.h"
+
+static struct pt_regs *regs_of(struct stapkit_context *c)
+{
+	if (unlikely(!c->registers))
+		stapkit_error(c, "no registers in this probe's context");
+	return c->registers;
+}
+
+s64 stapkit_parameter(struct stapkit_context *c, u32 index)
+{
+	struct pt_regs *regs = regs_of(c);
+	u64 value = 0;
+
+	if (!regs)
+		return 0;
+#if defined(CONFIG_X86_64)
+	/* System V ABI: six parameters in registers, the others above the return address. */
+	switch (index) {
+	case 0:
+		return regs->di;
+	case 1:
+		return regs->si;
+	case 2:
+		return regs->dx;
+	case 3:
+		return regs->cx;
+	case 4:
+		return regs->r8;
+	case 5:
+		return regs->r9;
+	}
+	if (stapkit_memory_read(&value, regs->sp + 8 * (index - 5), sizeof(value), false))
+		stapkit_error(c, "kernel read fault at 0x%016llx", (u64)regs->sp + 8 * (index - 5));
+#elif defined(CONFIG_ARM64)
+	if (index < 8)
+		return regs->regs[index];
+	if (stapkit_memory_read(&value, regs->sp + 8 * (index - 8), sizeof(value), false))
+		stapkit_error(c, "kernel read fault at 0x%016llx", (u64)regs->sp + 8 * (index - 8));
+#else
+	stapkit_error(c, "parameters are not known on this architecture");
+#endif
+	return value;
+}
+
+s64 stapkit_return_value(struct stapkit_context *c)
+{
+	struct pt_regs *regs = regs_of(c);
+
+	return regs ? regs_return_value(regs) : 0;
+}
+
+s64 stapkit_register(struct stapkit_context *c, u32 number, bool user)
+{
+	struct pt_regs *regs = user ? (c->user_mode ? c->registers : task_pt_regs(current)) : regs_of(c);
+
+	if (!regs)
+		return 0;
+#if defined(CONFIG_X86_64)
+	/* The DWARF numbers of the System V ABI for x86-64, figure 3.36. */
+	switch (number) {
+	case 0:
+		return regs->ax;
+	case 1:
+		return regs->dx;
+	case 2:
+		return regs->cx;
+	case 3:
+		return regs->bx;
+	case 4:
+		return regs->si;
+	case 5:
+		return regs->di;
+	case 6:
+		return regs->bp;
+	case 7:
+		return regs->sp;
+	case 8:
+		return regs->r8;
+	case 9:
+		return regs->r9;
+	case 10:
+		return regs->r10;
+	case 11:
+		return regs->r11;
+	case 12:
+		return regs->r12;
+	case 13:
+		return regs->r13;
+	case 14:
+		return regs->r14;
+	case 15:
+		return regs->r15;
+	case 16:
+		return regs->ip;
+	}
+#elif defined(CONFIG_ARM64)
+	if (number < 31)
+		return regs->regs[number];
+	if (number == 31)
+		return regs->sp;
+	if (number == 32)
+		return regs->pc;
+#endif
+	stapkit_error(c, "register %u is not known", number);
+	return 0;
+}
