@@ -25,6 +25,7 @@ enum {
 	WINDOW = 256 * 1024,		/* output a process may send before the client grants more */
 	GRACE_MS = 2000,		/* between SIGTERM and SIGKILL when a client has gone */
 	LEASH_MS = 20000,		/* an owner that has not come by then never will */
+	GONE_MS = 300,
 	TICK_MS = 1000,
 	MAX_WORDS = 8192,
 };
@@ -41,6 +42,8 @@ enum { FLAG_FRESH = 1, FLAG_GROUP = 1 };
 struct port {
 	int fd;
 	int connected;
+	u8 nonce[16];		/* of the client that is connected */
+	i64 gone_since;		/* the port seems to have no host, or 0 */
 	u8 *in;			/* HEADER + MAX_REQUEST bytes */
 	u32 in_length;
 	u8 *out;
@@ -911,6 +914,7 @@ static void forget_client(int index)
 	if (!port->connected)
 		return;
 	port->connected = 0;
+	port->gone_since = 0;
 	port->in_length = 0;
 	port->out_length = 0;
 	for (int i = 0; i < MAX_PROCESSES; i++) {
@@ -995,14 +999,17 @@ static void handle(int index, u8 type, u8 flags, u32 id, u8 *payload, u32 n)
 	if (type == HELLO) {
 		if (n != sizeof(hello_magic) + 16 || memcmp(payload, hello_magic, sizeof(hello_magic)) != 0)
 			return;
-		if (port->connected) /* a new client came before the old one's end was seen */
-			forget_client(index);
-		port->connected = 1;
-		port->out_length = 0;
+		payload += sizeof(hello_magic);
+		if (!port->connected || memcmp(port->nonce, payload, 16) != 0) {
+			if (port->connected) /* a new client came before the old one's end was seen */
+				forget_client(index);
+			port->connected = 1;
+			port->out_length = 0;
+			memcpy(port->nonce, payload, 16);
+		}
 		if (index == 0)
 			leash_seen = 1;
-		memset(reply, 0, sizeof(reply));
-		memcpy(reply, payload + sizeof(hello_magic), 16);
+		memcpy(reply, payload, 16);
 		put32(reply + 16, PROTOCOL);
 		put32(reply + 20, (u32)started_at);
 		send(index, WELCOME, 0, 0, reply, sizeof(reply));
@@ -1092,8 +1099,18 @@ static void read_port(int index)
 		i64 got = read(port->fd, port->in + port->in_length, HEADER + MAX_REQUEST - port->in_length);
 		u32 at = 0;
 
-		if (got == 0)
-			forget_client(index);
+		/*
+		 * The driver learns of a host's coming by another path than its data: for a moment, data of a host
+		 * can be here while the port still says that there is none. So only a lasting "none" counts.
+		 */
+		if (got == 0 && port->connected) {
+			if (!port->gone_since)
+				port->gone_since = now_ms();
+			else if (now_ms() - port->gone_since > GONE_MS)
+				forget_client(index);
+		}
+		if (got != 0)
+			port->gone_since = 0;
 		if (got <= 0)
 			return;
 		port->in_length += (u32)got;
@@ -1189,6 +1206,10 @@ static void serve(void)
 		u32 n = 2;
 		i64 now;
 		int clients = 0, wait = TICK_MS;
+
+		for (int i = 0; i < port_count; i++)
+			if (ports[i].gone_since)
+				wait = 100;
 
 		fds[0] = (struct pollfd){port_events, POLLIN, 0};
 		fds[1] = (struct pollfd){children, POLLIN, 0};

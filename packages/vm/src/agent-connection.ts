@@ -95,6 +95,9 @@ export interface ConnectionOptions {
 /** Between SIGTERM and SIGKILL for a process that was aborted. */
 const GRACE_MS = 2000;
 
+/** How often a hello is repeated until it is answered. */
+const HELLO_MS = 500;
+
 const PLAIN_ENVIRONMENT: Readonly<Record<string, string>> = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   HOME: '/root',
@@ -178,9 +181,15 @@ export class AgentConnection {
 
   private greet(): Promise<void> {
     const nonce = randomBytes(16);
+    const hello = encodeFrame(ToGuest.hello, 0, helloPayload(nonce));
     let data: Buffer = Buffer.alloc(0);
     return new Promise((resolve, reject) => {
-      const onClose = (): void => reject(this.failure ?? faults.died(this.options.consoleTail()));
+      // The guest's driver may lose what comes in the moment in which it learns that there is a host at all.
+      const again = setInterval(() => this.socket.write(hello), HELLO_MS);
+      const onClose = (): void => {
+        clearInterval(again);
+        reject(this.failure ?? faults.died(this.options.consoleTail()));
+      };
       const onError = (error: Error): void => {
         this.failure = error;
       };
@@ -189,6 +198,7 @@ export class AgentConnection {
         const welcome = findWelcome(data, nonce);
         // What an earlier client left in the pipe is no more than the agent's buffers; keep only what may still count.
         if (!welcome) return;
+        clearInterval(again);
         this.socket.off('data', onData).off('close', onClose).off('error', onError);
         const version = welcome.facts.readUInt32LE(0);
         if (version !== PROTOCOL_VERSION) {
@@ -204,7 +214,7 @@ export class AgentConnection {
         resolve();
       };
       this.socket.on('data', onData).on('close', onClose).on('error', onError);
-      this.socket.write(encodeFrame(ToGuest.hello, 0, helloPayload(nonce)));
+      this.socket.write(hello);
     });
   }
 

@@ -43,6 +43,11 @@ export const faults = {
     fault('boot-failed', `the guest did not boot: ${reason}`, consoleDetail(lines)),
   bootTimeout: (seconds: number, lines: readonly string[]) =>
     fault('boot-timeout', `the guest did not boot within ${seconds} s and was ended`, consoleDetail(lines)),
+  noAnswer: (folder: string, seconds: number, lines: readonly string[]) =>
+    fault('no-answer', `the guest in ${folder} did not answer within ${seconds} s`, {
+      hints: ['stap vm stop ends it'],
+      ...consoleDetail(lines),
+    }),
   died: (lines: readonly string[]) =>
     fault(
       'guest-died',

@@ -374,6 +374,7 @@ async function boot(options: GuestOptions, kernel: GuestKernel, qemu: string, pl
       bootSeconds,
       heartbeatSeconds: options.heartbeatSeconds ?? DEFAULTS.heartbeatSeconds,
       tail,
+      overdue: () => faults.bootTimeout(bootSeconds, tail()),
       signal,
     });
     if (kept) await writeState(folder, state);
@@ -437,6 +438,8 @@ interface BootWait {
   readonly bootSeconds: number;
   readonly heartbeatSeconds: number;
   readonly tail: () => string[];
+  /** What to say when the time is over. */
+  readonly overdue: () => DiagnosticError;
   readonly signal: AbortSignal | undefined;
 }
 
@@ -459,7 +462,7 @@ async function connectWhileBooting(wait: BootWait): Promise<AgentConnection> {
         );
       } catch (error) {
         wait.signal?.throwIfAborted();
-        if (limit.aborted) throw faults.bootTimeout(wait.bootSeconds, wait.tail());
+        if (limit.aborted) throw wait.overdue();
         if (!isAlive(wait.identity)) throw await earlyEnd(wait.folder, wait.tail());
         if (error instanceof DiagnosticError && error.diagnostics[0]?.code !== 'vm/guest-died') throw error;
         // QEMU makes its sockets a moment after it has started.
@@ -532,14 +535,17 @@ export async function connectGuest(folder: string, options: ConnectOptions = {})
   if (!state) throw faults.notRunning(folder);
   const taken = await takePort(state.socketFolder, state.ports);
   if (!taken) throw faults.portsBusy(folder, state.ports);
+  const seconds = options.heartbeatSeconds ?? DEFAULTS.heartbeatSeconds;
+  const tail = (): string[] => consoleTail(join(path, 'console.log'), TAIL_LINES);
   try {
     const connection = await connectWhileBooting({
       socketPath: join(state.socketFolder, String(taken.port)),
       identity: state.process,
       folder: path,
-      bootSeconds: options.heartbeatSeconds ?? DEFAULTS.heartbeatSeconds,
-      heartbeatSeconds: options.heartbeatSeconds ?? DEFAULTS.heartbeatSeconds,
-      tail: () => consoleTail(join(path, 'console.log'), TAIL_LINES),
+      bootSeconds: seconds,
+      heartbeatSeconds: seconds,
+      tail,
+      overdue: () => faults.noAnswer(path, seconds, tail()),
       signal: options.signal,
     });
     return new QemuGuest(state, path, connection, keptCleanUp(path, state.process, connection, taken.lock));
