@@ -8,7 +8,82 @@ export {
   parseBtf,
 } from './btf/btf.js';
 export { printCType } from './btf/print-c.js';
+export { type DebugIndexOptions, openDebugIndex } from './debug-index/build-index.js';
+export { DebugIndex, type IndexedFunction } from './debug-index/debug-index.js';
+export { type DebuginfodOptions, fetchByBuildId } from './debuginfo/debuginfod.js';
+export {
+  alternateLink,
+  buildIdPath,
+  DEBUG_FOLDERS,
+  type DebugInfo,
+  debugFileCandidates,
+  debugLink,
+  findDebugFile,
+  miniDebugInfo,
+  openDebugInfo,
+  openSupplementary,
+} from './debuginfo/find.js';
 export { type CompressionFormat, compressionFormat, unpackStream, unpackSync } from './decompress/decompress.js';
+export {
+  attributeName,
+  DW_AT,
+  DW_ATE,
+  DW_FORM,
+  DW_INL,
+  DW_OP,
+  DW_TAG,
+  DW_UT,
+  operationName,
+  tagName,
+} from './dwarf/constants.js';
+export { type Attribute, Die } from './dwarf/die.js';
+export { Dwarf } from './dwarf/dwarf.js';
+export {
+  decodeExpression,
+  EvaluationError,
+  type ExpressionContext,
+  evaluate,
+  expressionContext,
+  type Location,
+  type Machine,
+  type Operation,
+  type Piece,
+  printExpression,
+} from './dwarf/expression.js';
+export type { RawValue } from './dwarf/form.js';
+export {
+  type CfaRule,
+  type FrameDescription,
+  type FrameRow,
+  FrameTable,
+  frameTables,
+  type RegisterRule,
+} from './dwarf/frame.js';
+export {
+  linkageName,
+  parametersOf,
+  qualifiedName,
+  type SourceFrame,
+  scopesAt,
+  subprogramAt,
+  symbolize,
+  variablesAt,
+} from './dwarf/functions.js';
+export { type LineFile, type LineRow, LineTable } from './dwarf/line.js';
+export { expressionAt, type LocationDescription, type LocationEntry, locationOf } from './dwarf/location.js';
+export { findByName, type NamedEntry } from './dwarf/names.js';
+export type {
+  DebugAbbrevOffset,
+  DebugInfoOffset,
+  DebugLineOffset,
+  DebugLocListsOffset,
+  DebugLocOffset,
+  DebugRangesOffset,
+  DebugRngListsOffset,
+  FrameOffset,
+} from './dwarf/offsets.js';
+export { type AddressRange, entryAddress, rangesOf } from './dwarf/ranges.js';
+export { Unit, type UnitHeader } from './dwarf/unit.js';
 export { ElfFile, type ElfNote, type ElfSection, type ElfSegment, openElf } from './elf/elf-file.js';
 export { type ElfSymbol, ElfSymbols } from './elf/symbols.js';
 export { type ByteSource, bufferSource, openFileSource } from './io/byte-source.js';

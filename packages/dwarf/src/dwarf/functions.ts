@@ -126,3 +126,46 @@ export function variablesAt(scope: Die, address: bigint): Die[] {
   collect(scope, 0);
   return found.reverse().flat();
 }
+
+/** Scopes whose names stand before those of what they hold. */
+const NAMED_SCOPES = new Set<number>([
+  DW_TAG.namespace,
+  DW_TAG.structure_type,
+  DW_TAG.class_type,
+  DW_TAG.union_type,
+  DW_TAG.enumeration_type,
+  DW_TAG.interface_type,
+  DW_TAG.module,
+]);
+
+/**
+ * An entry's name with the namespaces and types around it, as C++ and Rust write it: `std::vector<int>::push_back`.
+ * Debug information names scopes as the source does, so nothing has to be demangled.
+ *
+ * @returns undefined for an entry without a name
+ */
+export function qualifiedName(die: Die): string | undefined {
+  // The declaration stands in its scope, the definition may not.
+  const declared = die.owner(DW_AT.name);
+  const name = declared?.name;
+  if (!declared || name === undefined) return undefined;
+  const parts = [name];
+  for (const scope of ancestorsOf(declared)) {
+    if (NAMED_SCOPES.has(scope.tag)) parts.unshift(scope.fullName ?? '(anonymous)');
+  }
+  return parts.join('::');
+}
+
+/** The entries around one, innermost first. Those of an entry that was not reached from above are looked for. */
+function ancestorsOf(die: Die): Die[] {
+  if (die.parent) {
+    const found: Die[] = [];
+    for (let parent: Die | undefined = die.parent; parent; parent = parent.parent) found.push(parent);
+    return found;
+  }
+  for (const other of die.unit.root.descendants()) {
+    if (other.position === die.position) return other.parent ? ancestorsOf(other) : [];
+    if (other.position > die.position) return [];
+  }
+  return [];
+}

@@ -1,20 +1,7 @@
-// The cache file of one kernel's facts: its raw BTF and sorted name tables over it, laid out so that opening costs one
-// small read and looking up one function touches a dozen pages of 4 KB.
-//
-// Layout (numbers are little-endian): a header with a table of parts and a hash of every page, padded to a page; then
-// the parts. Beside the file lies a stamp with its size, times and inode: where they still hold, nobody has written to
-// the file since it was checked whole, and pages are taken as they are; where they don't, every page's hash is checked
-// once more, which takes some 10 ms, and a damaged file is refused.
-import { closeSync, fstatSync, openSync, readFileSync, type Stats, writeFileSync } from 'node:fs';
+// The cache file of one kernel's facts: its raw BTF and sorted name tables over it. Looking up one function touches a
+// dozen pages of 4 KB.
 import { Btf, type BtfBytes, readBtfHeader } from '../btf/btf.js';
-import { readFully } from '../io/byte-source.js';
-import { BinaryFault } from '../io/fault.js';
-
-export const FACTS_MAGIC = 0x4b505453; // "STPK"
-/** Counts up with every change of the layout or of what the tables hold. */
-export const FACTS_VERSION = 3;
-export const PAGE = 4096;
-const FIXED_HEADER = 40;
+import { NameTable, PartsFile, type PartsFormat } from '../io/parts-file.js';
 
 /** The parts of the file, in their order. Each name table has three: names, starts and ids. */
 export const PARTS = [
@@ -44,70 +31,26 @@ export interface FactsAbout {
   readonly pointerSize: 4 | 8;
 }
 
-/** Hashes 32-bit words; good enough to notice damage, and fast before the compiler has warmed up. */
-export function hashWords(words: Int32Array, from = 0, to = words.length): number {
-  let hash = 0x811c9dc5 | 0;
-  for (let index = from; index < to; index++) {
-    hash = Math.imul(((hash << 5) | (hash >>> 27)) ^ words[index]!, 0x9e3779b1);
-  }
-  return hash >>> 0;
-}
-
-/** Text that changes whenever a file is written to or replaced. */
-export function stampOf(stat: Stats): string {
-  return `${stat.size} ${stat.mtimeMs} ${stat.ctimeMs} ${stat.ino}`;
-}
+/** The format of the file; its version counts up with every change of what the tables hold. */
+export const FACTS_FORMAT: PartsFormat<PartName> = { kind: 1, version: 4, parts: PARTS };
 
 /** A facts file that is open. */
-export class FactsFile {
-  readonly path: string;
+export class FactsFile extends PartsFile<PartName> {
   readonly about: FactsAbout;
   readonly btf: Btf;
-  readonly functions: NameTable;
-  readonly types: NameTable;
-  readonly enumerators: NameTable;
-  readonly tracepoints: NameTable;
-  private readonly descriptor: number;
-  private readonly dataStart: number;
-  private readonly dataSize: number;
-  private readonly hashes: Uint32Array;
-  private readonly parts: ReadonlyMap<PartName, { readonly offset: number; readonly size: number }>;
-  private verified = false;
-  private readonly pages = new Map<number, { bytes: Buffer; view: DataView }>();
+  readonly functions: NameTable<PartName>;
+  readonly types: NameTable<PartName>;
+  readonly enumerators: NameTable<PartName>;
+  readonly tracepoints: NameTable<PartName>;
 
   /**
    * Opens a facts file.
    *
-   * @param path the file; its stamp is `path` + `.stamp`
    * @throws BinaryFault where the file is damaged or of another version; the system's error where there is none
    */
   constructor(path: string) {
-    this.path = path;
-    this.descriptor = openSync(path, 'r');
+    super(path, FACTS_FORMAT);
     try {
-      const stat = fstatSync(this.descriptor);
-      // One read holds the whole header of an ordinary kernel.
-      let header = this.readRange(0, Math.min(stat.size, 4 * PAGE));
-      if (header.length < FIXED_HEADER || header.readUInt32LE(0) !== FACTS_MAGIC) this.fail(0, 'this is no facts file');
-      if (header.readUInt32LE(4) !== FACTS_VERSION) this.fail(4, 'the facts file is of another version');
-      this.dataStart = header.readUInt32LE(8);
-      const pageCount = header.readUInt32LE(12);
-      this.dataSize = pageCount * PAGE;
-      if (stat.size !== this.dataStart + this.dataSize) this.fail(8, 'the facts file is cut off');
-      if (header.length < this.dataStart) header = this.readRange(0, this.dataStart);
-      const words = new Int32Array(header.buffer, header.byteOffset, this.dataStart / 4);
-      // The hash covers everything behind it.
-      if (hashWords(words, 5) !== header.readUInt32LE(16)) this.fail(16, 'the header is damaged');
-      const parts = new Map<PartName, { offset: number; size: number }>();
-      PARTS.forEach((name, index) => {
-        const at = FIXED_HEADER + index * 8;
-        parts.set(name, { offset: header.readUInt32LE(at), size: header.readUInt32LE(at + 4) });
-      });
-      this.parts = parts;
-      this.hashes = new Uint32Array(header.buffer, header.byteOffset + FIXED_HEADER + PARTS.length * 8, pageCount);
-      const stamp = stampOf(stat);
-      if (readStamp(path) !== stamp) this.verifyAll(stamp);
-      this.verified = true;
       this.about = JSON.parse(this.text('about')) as FactsAbout;
       this.btf = new Btf(this.btfBytes());
       this.functions = new NameTable(this, 'function');
@@ -115,104 +58,15 @@ export class FactsFile {
       this.enumerators = new NameTable(this, 'enumerator');
       this.tracepoints = new NameTable(this, 'tracepoint');
     } catch (error) {
-      closeSync(this.descriptor);
+      this.close();
       throw error;
     }
-  }
-
-  close(): void {
-    closeSync(this.descriptor);
-  }
-
-  private fail(offset: number, problem: string): never {
-    throw new BinaryFault({ file: this.path, offset }, problem);
-  }
-
-  private readRange(offset: number, length: number): Buffer {
-    // Buffers of our own start at offset 0 of their memory, so that they can be seen as 32-bit words.
-    const bytes = Buffer.from(new ArrayBuffer(length));
-    readFully(this.descriptor, bytes, offset, this.path);
-    return bytes;
-  }
-
-  private verifyAll(stamp: string): void {
-    const step = 64;
-    const count = this.dataSize / PAGE;
-    for (let page = 0; page < count; page += step) this.readPages(page, Math.min(step, count - page));
-    try {
-      writeFileSync(`${this.path}.stamp`, stamp);
-    } catch {
-      // A cache that can't be written to is checked each time.
-    }
-  }
-
-  private readPages(first: number, count: number): Buffer {
-    const bytes = this.readRange(this.dataStart + first * PAGE, count * PAGE);
-    if (this.verified) return bytes;
-    const words = new Int32Array(bytes.buffer, 0, (count * PAGE) / 4);
-    for (let index = 0; index < count; index++) {
-      if (hashWords(words, index * (PAGE / 4), (index + 1) * (PAGE / 4)) !== this.hashes[first + index]) {
-        this.fail(this.dataStart + (first + index) * PAGE, 'the page is damaged');
-      }
-    }
-    return bytes;
-  }
-
-  private page(index: number): { bytes: Buffer; view: DataView } {
-    let page = this.pages.get(index);
-    if (!page) {
-      const bytes = this.readPages(index, 1);
-      page = { bytes, view: new DataView(bytes.buffer) };
-      this.pages.set(index, page);
-    }
-    return page;
-  }
-
-  partSize(name: PartName): number {
-    return this.parts.get(name)!.size;
-  }
-
-  /** Reads a range of a part. */
-  bytes(part: PartName, offset: number, length: number): Buffer {
-    const { offset: start, size } = this.parts.get(part)!;
-    if (!(offset >= 0 && length >= 0 && offset + length <= size)) this.fail(0, `${part} has no offset ${offset}`);
-    const from = start + offset;
-    const first = Math.floor(from / PAGE);
-    const last = Math.floor((from + Math.max(length, 1) - 1) / PAGE);
-    if (first === last) return this.page(first).bytes.subarray(from - first * PAGE, from - first * PAGE + length);
-    // Small ranges over a page's end come from the kept pages; large ones are read at once and not kept.
-    if (last === first + 1) {
-      const split = last * PAGE;
-      return Buffer.concat([
-        this.page(first).bytes.subarray(from - first * PAGE),
-        this.page(last).bytes.subarray(0, from + length - split),
-      ]);
-    }
-    const bytes = this.readPages(first, last - first + 1);
-    return bytes.subarray(from - first * PAGE, from - first * PAGE + length);
-  }
-
-  u32(part: PartName, offset: number, littleEndian = true): number {
-    const { offset: start, size } = this.parts.get(part)!;
-    if (!(offset >= 0 && offset + 4 <= size)) this.fail(0, `${part} has no offset ${offset}`);
-    const from = start + offset;
-    const index = Math.floor(from / PAGE);
-    const at = from - index * PAGE;
-    if (at + 4 <= PAGE) return this.page(index).view.getUint32(at, littleEndian);
-    const bytes = this.bytes(part, offset, 4);
-    return littleEndian ? bytes.readUInt32LE(0) : bytes.readUInt32BE(0);
-  }
-
-  /** A whole part as text. */
-  text(part: PartName): string {
-    return this.bytes(part, 0, this.partSize(part)).toString('utf8');
   }
 
   private btfBytes(): BtfBytes {
     const size = this.partSize('blob');
     const layout = readBtfHeader(this.bytes('blob', 0, Math.min(24, size)), size, this.path);
     const { littleEndian, stringStart, stringLength } = layout;
-    const at = this.parts.get('blob')!.offset;
     return {
       name: this.path,
       layout,
@@ -220,133 +74,17 @@ export class FactsFile {
       typeOffset: (index) => this.u32('typeOffsets', index * 4),
       u32: (offset) => this.u32('blob', offset, littleEndian),
       string: (offset) => {
-        if (offset >= stringLength) this.fail(at + stringStart, `no string at ${offset}`);
+        if (offset >= stringLength) this.fail(stringStart, `no string at ${offset}`);
         const start = stringStart + offset;
-        const room = Math.min(stringStart + stringLength - start, PAGE - ((at + start) % PAGE));
+        const room = Math.min(stringStart + stringLength - start, 256);
         const piece = this.bytes('blob', start, room);
         const nul = piece.indexOf(0);
         if (nul >= 0) return piece.toString('utf8', 0, nul);
-        const longer = this.bytes('blob', start, Math.min(stringStart + stringLength - start, PAGE));
+        const longer = this.bytes('blob', start, Math.min(stringStart + stringLength - start, 4096));
         const end = longer.indexOf(0);
-        if (end < 0) this.fail(at + start, 'a string has no end');
+        if (end < 0) this.fail(start, 'a string has no end');
         return longer.toString('utf8', 0, end);
       },
     };
   }
-}
-
-function readStamp(path: string): string | undefined {
-  try {
-    return readFileSync(`${path}.stamp`, 'latin1');
-  } catch {
-    return undefined;
-  }
-}
-
-/**
- * A sorted table from names to type ids. Names are kept as one text, a line each, in the order of their bytes; equal
- * names are neighbours, the preferred one first.
- */
-export class NameTable {
-  readonly count: number;
-  private readonly file: FactsFile;
-  private readonly names: PartName;
-  private readonly starts: PartName;
-  private readonly ids: PartName;
-
-  constructor(file: FactsFile, prefix: 'function' | 'type' | 'enumerator' | 'tracepoint') {
-    this.file = file;
-    this.names = `${prefix}Names`;
-    this.starts = `${prefix}Starts`;
-    this.ids = `${prefix}Ids`;
-    this.count = file.partSize(this.ids) / 4;
-  }
-
-  nameAt(index: number): string {
-    const start = this.file.u32(this.starts, index * 4);
-    const end = this.file.u32(this.starts, index * 4 + 4) - 1;
-    return this.file.bytes(this.names, start, end - start).toString('latin1');
-  }
-
-  idAt(index: number): number {
-    return this.file.u32(this.ids, index * 4);
-  }
-
-  /** The first index whose name is not before another in order. */
-  lowerBound(name: string): number {
-    let low = 0;
-    let high = this.count;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (this.nameAt(middle) < name) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  /** The ids of a name, the preferred one first. */
-  find(name: string): number[] {
-    const key = toKey(name);
-    const found: number[] = [];
-    for (let index = this.lowerBound(key); index < this.count && this.nameAt(index) === key; index++) {
-      found.push(this.idAt(index));
-    }
-    return found;
-  }
-
-  /** The entries whose names match a pattern of `*`, `?` and `[…]`, in order; of equal names the first. */
-  match(pattern: string): { readonly name: string; readonly id: number }[] {
-    const key = toKey(pattern);
-    const fixed = /^[^*?[]*/.exec(key)![0];
-    if (fixed === key) {
-      const [id] = this.find(pattern);
-      return id === undefined ? [] : [{ name: pattern, id }];
-    }
-    const from = fixed === '' ? 0 : this.lowerBound(fixed);
-    const to = fixed === '' ? this.count : this.lowerBound(`${fixed}\u00ff`);
-    if (from >= to) return [];
-    const startBytes = this.file.bytes(this.starts, from * 4, (to - from + 1) * 4);
-    const start = (index: number) => startBytes.readUInt32LE(index * 4);
-    const base = start(0);
-    const text = this.file.bytes(this.names, base, start(to - from) - 1 - base).toString('latin1');
-    const expression = new RegExp(`^${globSource(key)}$`, 'gm');
-    const found: { name: string; id: number }[] = [];
-    let index = 0;
-    for (let hit = expression.exec(text); hit; hit = expression.exec(text)) {
-      while (start(index) - base < hit.index) index += 1;
-      const name = fromKey(hit[0]);
-      if (found.at(-1)?.name !== name) found.push({ name, id: this.idAt(from + index) });
-    }
-    return found;
-  }
-
-  /** All names, in order; equal ones once. */
-  all(): string[] {
-    if (this.count === 0) return [];
-    const names = this.file.bytes(this.names, 0, this.file.partSize(this.names)).toString('latin1').split('\n');
-    names.length = this.count;
-    return names.filter((name, index) => name !== names[index - 1]).map(fromKey);
-  }
-}
-
-/** The regular expression of a pattern, for text with a name a line. */
-export function globSource(pattern: string): string {
-  return pattern.replace(
-    /\[(!?)([^\]\n]+)\]|[*?]|[\\^$.|+(){}[\]/]/g,
-    (part, not: string | undefined, set?: string) => {
-      if (part === '*') return '[^\\n]*';
-      if (part === '?') return '[^\\n]';
-      if (set !== undefined) return `[${not ? '^\\n' : ''}${set.replace(/[\\\]^]/g, '\\$&')}]`;
-      return `\\${part}`;
-    },
-  );
-}
-
-/** Names are kept and compared byte by byte; a character is a byte of UTF-8. */
-export function toKey(name: string): string {
-  return /^[\x00-\x7f]*$/.test(name) ? name : Buffer.from(name, 'utf8').toString('latin1');
-}
-
-function fromKey(key: string): string {
-  return /^[\x00-\x7f]*$/.test(key) ? key : Buffer.from(key, 'latin1').toString('utf8');
 }

@@ -4,7 +4,7 @@ import { nearestNames } from '@stapkit/pass';
 import type { Btf, BtfType } from '../btf/btf.js';
 import { BtfKind } from '../btf/btf.js';
 import { printCType } from '../btf/print-c.js';
-import type { NameTable } from './facts-file.js';
+import type { NameTable } from '../io/parts-file.js';
 import type { ModuleFacts } from './modules.js';
 
 export interface KernelIdentity {

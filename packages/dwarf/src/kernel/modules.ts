@@ -5,7 +5,7 @@ import { type Btf, BtfKind, parseBtf } from '../btf/btf.js';
 import { compressionFormat, unpackSync } from '../decompress/decompress.js';
 import { type ElfFile, isElf, openElf } from '../elf/elf-file.js';
 import { openFileSource } from '../io/byte-source.js';
-import { globSource, toKey } from './facts-file.js';
+import { globSource, toKey } from '../io/parts-file.js';
 
 /** What one module's BTF says. Ids are of its `btf`. */
 export interface ModuleFacts {

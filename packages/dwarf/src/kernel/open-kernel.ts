@@ -5,7 +5,8 @@ import { release as runningRelease, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { type Diagnostic, DiagnosticError, type Outcome, type Progress } from '@stapkit/pass';
 import { BinaryFault } from '../io/fault.js';
-import { FactsFile, stampOf } from './facts-file.js';
+import { stampOf } from '../io/parts-file.js';
+import { FactsFile } from './facts-file.js';
 import { type KernelSymbols, kernelSymbols } from './kernel-symbols.js';
 
 export interface OpenKernelOptions {
@@ -133,7 +134,8 @@ async function openFacts(
     const facts = tryFacts(join(symbols, buildId, 'btf.facts'));
     if (facts) return facts;
   }
-  const { layoutFacts, writeAtomically } = await import('./build-facts.js');
+  const { layoutFacts } = await import('./build-facts.js');
+  const { writeAtomically } = await import('../io/write-parts.js');
   const { readKernelImage } = await import('./kernel-image.js');
   context.progress?.update(`reading the types of kernel ${options.release}`);
   try {

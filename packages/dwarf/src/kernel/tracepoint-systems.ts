@@ -2,7 +2,7 @@
 // tracefs does, and so do the trace headers that come with the kernel's headers.
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomically } from './build-facts.js';
+import { writeAtomically } from '../io/write-parts.js';
 
 /** Macros that define an event whose first argument is its name, and those whose second one is. */
 const FIRST =
