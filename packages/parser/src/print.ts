@@ -25,6 +25,8 @@ const MATCH = 6.5;
 const UNARY = 12;
 const UPDATE = 13;
 const TARGET = 13.5;
+// `$x$`: complete, no path goes on behind it.
+const SHOWN = 13.7;
 const VALUE = 14;
 
 /**
@@ -285,24 +287,22 @@ function printBare(node: Expression): [text: string, level: number] {
     case 'target-variable': {
       // The suffix goes on the name itself where there is no path.
       const text = `$${node.name}${printPath(node.path, node.pretty)}`;
-      return node.addressOf ? [`&${text}`, TARGET] : [text, VALUE];
+      return asTarget(node, text);
     }
     case 'cast': {
       const parts = [printExpression(node.operand, ASSIGNMENT), stringLiteral(node.type.value)];
       if (node.module) parts.push(stringLiteral(node.module.value));
       const text = `@cast(${parts.join(', ')})${printPath(node.path, node.pretty)}`;
-      return node.addressOf ? [`&${text}`, TARGET] : [text, VALUE];
+      return asTarget(node, text);
     }
     case 'var': {
       const parts = [stringLiteral(node.variable.value)];
       if (node.module) parts.push(stringLiteral(node.module.value));
       const text = `@var(${parts.join(', ')})${printPath(node.path, node.pretty)}`;
-      return node.addressOf ? [`&${text}`, TARGET] : [text, VALUE];
+      return asTarget(node, text);
     }
-    case 'member': {
-      const text = printMember(node);
-      return node.addressOf ? [`&${text}`, TARGET] : [text, VALUE];
-    }
+    case 'member':
+      return asTarget(node, printMember(node));
     case 'defined':
       return [`@defined(${printExpression(node.operand, ASSIGNMENT)})`, VALUE];
     case 'choose-defined':
@@ -336,6 +336,12 @@ function printBare(node: Expression): [text: string, level: number] {
     case 'embedded-code':
       return [printEmbedded(node), VALUE];
   }
+}
+
+/** What every target may have around it: `&`, and the suffix that ends its path. */
+function asTarget(node: { addressOf: boolean; pretty: 0 | 1 | 2 }, text: string): [text: string, level: number] {
+  if (node.addressOf) return [`&${text}`, TARGET];
+  return [text, node.pretty > 0 ? SHOWN : VALUE];
 }
 
 function printMember(node: Extract<Expression, { kind: 'member' }>): string {
