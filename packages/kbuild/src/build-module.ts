@@ -137,9 +137,10 @@ class Build {
       let bytes = cached;
       if (!bytes) {
         bytes = await this.compile(name);
-        if (options.cache !== 'off' && this.keep(cachePath, bytes) && inPlace) {
-          return this.result(name, cachePath, false);
-        }
+        const kept = options.cache !== 'off' && this.keep(cachePath, bytes);
+        if (kept && inPlace) return this.result(name, cachePath, false);
+        // The cache was the only place that it could have gone to.
+        if (!kept && ownFolder && options.outputFolder === undefined) throw this.nowhere();
       }
       return this.result(wanted, await this.writeOut(bytes, wanted), cached !== undefined);
     } finally {
@@ -150,6 +151,12 @@ class Build {
   private result(name: string, path: string, cached: boolean): BuiltModule {
     const { release, architecture } = this.options.kernel;
     return { kind: 'built-module', name, path, release, architecture, cached };
+  }
+
+  private nowhere(): DiagnosticError {
+    const unkept = this.diagnostics.splice(0);
+    if (unkept.length === 0) throw new Error('stapkit bug: a module that is not cached needs an output folder');
+    return new DiagnosticError(...unkept.map((diagnostic) => ({ ...diagnostic, severity: 'error' as const })));
   }
 
   /** Keeps a module in the cache; false where it can't be, which is no fault of the script's. */
@@ -271,7 +278,8 @@ class Build {
   }
 
   private async runCompiler(compiler: string, args: readonly string[], cwd: string, what: string): Promise<void> {
-    const result = await runTool(compiler, args, { cwd, env: { LC_ALL: 'C' }, signal: this.ctx.signal });
+    const env = { LC_ALL: 'C', TMPDIR: this.folder };
+    const result = await runTool(compiler, args, { cwd, env, signal: this.ctx.signal });
     if (result.stderr !== '') this.ctx.log(3, result.stderr.trimEnd());
     if (result.code === 0) return;
     if (result.missing) throw new DiagnosticError(toolMissing(compiler, this.options.kernel.release));

@@ -88,6 +88,9 @@ export function errnoText(errno: string | undefined): string {
       return 'a part of the path is not a folder';
     case 'EEXIST':
       return 'a file of that name is in the way';
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'no space left on the disk';
     case 'EISDIR':
       return 'it is a folder';
     default:

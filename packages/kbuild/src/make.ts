@@ -36,6 +36,7 @@ export function runMake(
       ...extra,
       'modules',
     ],
-    { env: { ...CLEAN_ENVIRONMENT, LC_ALL: 'C' }, signal, ...(onOutput ? { onOutput } : {}) },
+    // The compiler's temporary files go where ours go: a killed one leaves them.
+    { env: { ...CLEAN_ENVIRONMENT, LC_ALL: 'C', TMPDIR: folder }, signal, ...(onOutput ? { onOutput } : {}) },
   );
 }

@@ -43,7 +43,7 @@ export async function precompileHeaders(
   writeFileSync(path, `${lines.join('\n')}\n`);
   const result = await runTool(recipe.compiler, [...others, '-x', 'c-header', '-o', `${path}.gch`, path], {
     cwd: recipe.folder,
-    env: { LC_ALL: 'C' },
+    env: { LC_ALL: 'C', TMPDIR: folder },
     signal,
   });
   if (result.code !== 0 || !existsSync(`${path}.gch`)) return undefined;

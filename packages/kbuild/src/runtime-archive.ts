@@ -14,10 +14,10 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { availableParallelism } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { type Diagnostic, DiagnosticError, type PassContext } from '@stapkit/pass';
-import { buildError, diskFull, errnoText, fileError, isUnwritable, saysDiskFull, toolMissing } from './diagnostics.js';
+import { buildError, diskFull, errnoText, isUnwritable, saysDiskFull, toolMissing } from './diagnostics.js';
 import { objectSymbols, readObject } from './elf-object.js';
 import { type FeatureInput, featureHeader, resolveFeatures } from './features.js';
 import { makeTemporaryFolder, removeFolder, withLock } from './files.js';
@@ -177,8 +177,13 @@ async function buildInto(folder: string, key: string, options: RuntimeOptions, c
   const work = makeTemporaryFolder('stapkit-runtime-');
   try {
     const result = join(work, 'result');
-    mkdirSync(result);
-    await compileRuntime(work, result, key, options, ctx);
+    try {
+      mkdirSync(result);
+      await compileRuntime(work, result, key, options, ctx);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      throw code === 'ENOSPC' || code === 'EDQUOT' ? new DiagnosticError(diskFull(dirname(work))) : error;
+    }
     ctx.signal.throwIfAborted();
     keepFolder(result, folder);
   } finally {
@@ -342,12 +347,12 @@ async function compileSources(
       const usual = precompiled && !setsUpHeaders(readFileSync(path, 'utf8')) ? precompiled.flags : flags;
       const compiled = await runTool(recipe.compiler, [...usual, '-c', '-o', objectOf(source), path], {
         cwd: recipe.folder,
-        env: { LC_ALL: 'C' },
+        env: { LC_ALL: 'C', TMPDIR: work },
         signal,
       });
       if (compiled.stderr !== '') ctx.log(3, compiled.stderr.trimEnd());
       if (compiled.missing) throw new DiagnosticError(toolMissing(recipe.compiler, kernel.release));
-      if (saysDiskFull(compiled)) throw new DiagnosticError(diskFull(work));
+      if (saysDiskFull(compiled)) throw new DiagnosticError(diskFull(dirname(work)));
       if (compiled.code !== 0) failed.push(compiled.stderr);
       else if (recipe.objtool && !recipe.objtoolAfterLink) {
         const [tool, ...args] = recipe.objtool;
@@ -417,7 +422,7 @@ function runtimeFault(
   work: string,
 ): Diagnostic {
   if (result.missing) return toolMissing('make', kernel.release);
-  if (saysDiskFull(result)) return diskFull(work);
+  if (saysDiskFull(result)) return diskFull(tmpdir());
   const lines = result.stderr.split('\n').map((line) => line.replaceAll(`${work}/`, ''));
   const telling = lines.filter((line) => /error:|Error \d|\*\*\*|not found|cannot|ERROR/.test(line));
   return buildError('runtime-failed', `the runtime cannot be compiled for kernel ${kernel.release}`, {
@@ -440,13 +445,4 @@ async function expectTool(kernel: KernelBuild, command: string, args: readonly s
       detail: result.stderr.trim().split('\n'),
     }),
   );
-}
-
-/** Writes a file of a build; a failure becomes a diagnostic. */
-export function writeBuildFile(path: string, content: string | Uint8Array): void {
-  try {
-    writeFileSync(path, content);
-  } catch (error) {
-    throw new DiagnosticError(fileError('write', path, error));
-  }
 }

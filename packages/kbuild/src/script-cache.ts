@@ -45,7 +45,12 @@ export function readEntry(path: string): Buffer | undefined {
 export function writeEntry(path: string, bytes: Uint8Array): void {
   mkdirSync(dirname(path), { recursive: true });
   writeAtomically(path, bytes);
-  writeAtomically(`${path}.sum`, checksum(bytes));
+  try {
+    writeAtomically(`${path}.sum`, checksum(bytes));
+  } catch (error) {
+    rmSync(path, { force: true });
+    throw error;
+  }
 }
 
 function checksum(bytes: Uint8Array): string {

@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PassContext, quietContext } from '@stapkit/pass';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import {
   type BuildOptions,
   buildModule,
@@ -21,11 +21,15 @@ let cacheFolder: string;
 let options: BuildOptions;
 
 beforeAll(async () => {
+  // Other programs of ours may be at work on this machine: only our own temporary folders count here.
+  vi.stubEnv('TMPDIR', temporaryFolder());
   kernel = await someKernel();
   cacheFolder = temporaryFolder();
   options = { kernel, runtimeFolder: standInRuntime, cacheFolder };
   await openRuntime(options, quietContext());
 }, 120_000);
+
+afterAll(() => vi.unstubAllEnvs());
 
 const modinfo = (path: string): Record<string, string> =>
   Object.fromEntries(
@@ -244,6 +248,31 @@ describe('a fault', () => {
     expect(diagnostics).toMatchObject([{ code: 'kbuild/cache-unwritable', severity: 'warning' }]);
   });
 
+  test('is a full disk where the linker says so', async () => {
+    const tools = temporaryFolder();
+    const complaint = 'ld: final link failed: No space left on device';
+    writeFileSync(join(tools, 'ld'), `#!/bin/sh\necho "${complaint}" >&2\nexit 1\n`, { mode: 0o755 });
+    writeFileSync(join(tools, 'x86_64-linux-gnu-ld'), readFileSync(join(tools, 'ld')), { mode: 0o755 });
+    vi.stubEnv('PATH', `${tools}:${process.env.PATH}`);
+    try {
+      const { diagnostics } = await buildModule(moduleOf(kernel, greeting('full')), options, quietContext());
+      expect(diagnostics).toMatchObject([{ code: 'kbuild/disk-full' }]);
+      expect(diagnostics[0]?.message).toMatch(/^no space left on the disk that holds \//);
+    } finally {
+      vi.stubEnv('PATH', process.env.PATH?.replace(`${tools}:`, ''));
+    }
+  });
+
+  test('says so where the module can go nowhere', async () => {
+    const folder = temporaryFolder();
+    execFileSync('cp', ['-r', join(cacheFolder, 'runtime'), folder]);
+    writeFileSync(join(folder, 'modules'), '');
+    const module = moduleOf(kernel, greeting('nowhere'));
+    const { value, diagnostics } = await buildModule(module, { ...options, cacheFolder: folder }, quietContext());
+    expect(value).toBeUndefined();
+    expect(diagnostics).toMatchObject([{ code: 'kbuild/cache-unwritable', severity: 'error' }]);
+  });
+
   test('says that the runtime does not compile, with the compiler’s words', async () => {
     const runtime = temporaryFolder();
     execFileSync('cp', ['-r', `${standInRuntime}/.`, runtime]);
@@ -257,7 +286,7 @@ describe('a fault', () => {
     expect(diagnostics).toMatchObject([{ code: 'kbuild/runtime-failed' }]);
     expect(diagnostics[0]?.detail?.join('\n')).toContain('src/extra.c:1:2: error: #error broken on purpose');
     expect(readdirSync(join(folder, 'runtime'))).toEqual([]);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe('the runtime archive', () => {
@@ -284,7 +313,7 @@ describe('the runtime archive', () => {
     );
     expect(value).toBeDefined();
     expect(statSync(archive).size).toBeGreaterThan(100);
-  }, 60_000);
+  }, 180_000);
 
   test('is made once by many who start at the same time, in one cache', async () => {
     const folder = temporaryFolder();
@@ -302,7 +331,7 @@ describe('the runtime archive', () => {
     expect(new Set(results.map(({ value }) => value?.path)).size).toBe(2);
     expect(builds.filter((done) => done === undefined)).toHaveLength(1);
     expect(readdirSync(join(folder, 'runtime'))).toHaveLength(1);
-  }, 60_000);
+  }, 180_000);
 
   test('works without any cache', async () => {
     const folder = join(temporaryFolder(), 'none');
@@ -313,5 +342,5 @@ describe('the runtime archive', () => {
     );
     expect(value?.cached).toBe(false);
     expect(existsSync(folder)).toBe(false);
-  }, 60_000);
+  }, 180_000);
 });
