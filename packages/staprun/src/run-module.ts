@@ -37,6 +37,7 @@ import {
 } from './record-order.js';
 import type { RunOptions } from './run-options.js';
 import type { CommandStatus, Session } from './session.js';
+import { localTimeZone } from './time-zone.js';
 
 /** How long a `-c` command may take to end after SIGTERM, in milliseconds. */
 const COMMAND_PATIENCE = 2000;
@@ -231,6 +232,7 @@ class ModuleRun {
     const target = this.#command?.pid ?? this.#options.targetPid;
     const since = kernelTime();
     try {
+      await this.#tellTimeZone();
       await this.#channel.command(target === undefined ? 'start' : `start ${target}`);
       this.#options.onStarted?.();
     } catch (error) {
@@ -240,6 +242,11 @@ class ModuleRun {
     } finally {
       this.#started.resolve();
     }
+  }
+
+  async #tellTimeZone(): Promise<void> {
+    const { offset, name } = this.#options.timeZone ?? (await localTimeZone(process.env.TZ));
+    await this.#channel.command(`timezone ${offset} ${name}`);
   }
 
   /** Ends the run when something outside asks for it. Returns what undoes the listening. */

@@ -2,6 +2,7 @@
 import type { StdioOptions } from 'node:child_process';
 import type { RunEvent } from './events.js';
 import type { ModulePort } from './module-port.js';
+import type { TimeZone } from './time-zone.js';
 
 /** Options of runModule. */
 export interface RunOptions {
@@ -34,6 +35,8 @@ export interface RunOptions {
   detach?: AbortSignal;
   /** Aborted where the user does not want to wait for the rest of the output (second Ctrl-C). */
   force?: AbortSignal;
+  /** What tz_gmtoff() and tz_name() give; the local time zone by default. */
+  timeZone?: TimeZone;
   /** Drops warnings of the script (`-w`). */
   suppressWarnings?: boolean;
   /** A loss of any kind makes the exit status 1. */

@@ -31,6 +31,7 @@ async function run(
     { path: '/x/test.ko', name: 'test' },
     {
       port,
+      timeZone: { offset: 0, name: 'UTC' },
       output(chunk) {
         const text = Buffer.from(chunk).toString('latin1');
         output += text;
@@ -53,7 +54,7 @@ const EXIT = record({ kind: RECORD.EXIT, stamp: 30 });
 test('a script prints, asks to end, and is gone', async () => {
   const ran = await run({ sites: HELLO, batches: [[print(0, 10), print(1, 20, ['cat', 42]), EXIT, watermark(25)]] });
   expect(ran.output).toBe('read performed\ncat(42)\n');
-  expect(ran.asked).toEqual(['load test', 'open', 'start', 'exit', 'close', 'unload']);
+  expect(ran.asked).toEqual(['load test', 'open', 'timezone 0 UTC', 'start', 'exit', 'close', 'unload']);
   expect(ran.session).toEqual({ kind: 'session', module: 'test', exitStatus: 0, losses: [], errors: 0, warnings: 0 });
   expect(ran.errors).toEqual([]);
 });
@@ -79,7 +80,12 @@ test('target pid, globals and buffer size reach the module', async () => {
     { endsByItself: true, batches: [[end(1)]] },
     { targetPid: 77, moduleParameters: ['a=b,c', 'n=1'], bufferBytes: 4096 },
   );
-  expect(ran.asked.slice(0, 3)).toEqual(['load test set=a=b\\,c,n=1,STAPKIT_BUFFER=4096', 'open', 'start 77']);
+  expect(ran.asked.slice(0, 4)).toEqual([
+    'load test set=a=b\\,c,n=1,STAPKIT_BUFFER=4096',
+    'open',
+    'timezone 0 UTC',
+    'start 77',
+  ]);
 });
 
 test('errors and warnings stand between the output where they happened', async () => {
@@ -191,7 +197,7 @@ test('probes that cannot be armed end the run with the reason', async () => {
   expect(ran.diagnostics.map((diagnostic) => diagnostic.message)).toEqual([
     'couldn\'t start the module "test": invalid argument',
   ]);
-  expect(ran.asked).toEqual(['load test', 'open', 'start', 'exit', 'close', 'unload']);
+  expect(ran.asked).toEqual(['load test', 'open', 'timezone 0 UTC', 'start', 'exit', 'close', 'unload']);
 });
 
 test('a module of another version is refused', async () => {
@@ -206,11 +212,11 @@ test('a fault of the output ends the run and leaves no module', async () => {
   const port = moduleDouble({ sites: HELLO, batches: [[print(0, 10), watermark(11)]] });
   const going = runModule(
     { path: '/x/test.ko', name: 'test' },
-    { port, output: () => Promise.reject(fault), errors: () => {} },
+    { port, timeZone: { offset: 0, name: 'UTC' }, output: () => Promise.reject(fault), errors: () => {} },
     quietContext(),
   );
   await expect(going).rejects.toBe(fault);
-  expect(port.asked).toEqual(['load test', 'open', 'start', 'exit', 'close', 'unload']);
+  expect(port.asked).toEqual(['load test', 'open', 'timezone 0 UTC', 'start', 'exit', 'close', 'unload']);
 });
 
 test('detaching leaves the module running', async () => {
@@ -219,13 +225,13 @@ test('detaching leaves the module running', async () => {
     { sites: HELLO, onStart: () => setTimeout(() => detach.abort(), 1) },
     { detach: detach.signal },
   );
-  expect(ran.asked).toEqual(['load test', 'open', 'start', 'detach', 'close']);
+  expect(ran.asked).toEqual(['load test', 'open', 'timezone 0 UTC', 'start', 'detach', 'close']);
   expect(ran.session).toMatchObject({ exitStatus: 0, detached: true });
 });
 
 test('launching starts the probes and goes', async () => {
   const ran = await run({ sites: HELLO }, { mode: 'launch' });
-  expect(ran.asked).toEqual(['load test', 'open', 'start', 'detach', 'close']);
+  expect(ran.asked).toEqual(['load test', 'open', 'timezone 0 UTC', 'start', 'detach', 'close']);
 });
 
 test('attaching neither loads nor starts', async () => {
@@ -237,7 +243,7 @@ test('attaching neither loads nor starts', async () => {
 
 test('the command begins once the probes are armed, its pid is the target, its end is the run’s', async () => {
   const ran = await run({ sites: HELLO }, { command: 'exit 3', commandStdio: () => 'ignore' });
-  expect(ran.asked[2]).toMatch(/^start \d+$/);
+  expect(ran.asked[3]).toMatch(/^start \d+$/);
   expect(ran.session).toMatchObject({ exitStatus: 1, command: { exitStatus: 3 } });
 });
 
