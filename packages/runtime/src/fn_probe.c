@@ -36,7 +36,7 @@ void stapkit_fn_ppfunc(struct stapkit_context *c, char *result)
 
 void stapkit_fn_pnlabel(struct stapkit_context *c, char *result)
 {
-	if (!copy_between(result, c->probe->name, ".label(\"", "\""))
+	if (!copy_between(result, c->probe->written, ".label(\"", "\""))
 		result[0] = '\0';
 }
 

@@ -25,3 +25,29 @@ s64 stapkit_fn_is_myproc(struct stapkit_context *c)
 {
 	return uid_eq(current_uid(), stapkit_session.owner);
 }
+
+/* Runs on other machines are not of this module's making: it is the only one there is. */
+s64 stapkit_fn_remote_id(struct stapkit_context *c)
+{
+	return -1;
+}
+
+void stapkit_fn_remote_uri(struct stapkit_context *c, char *result)
+{
+	result[0] = '\0';
+}
+
+void stapkit_fn_module_size(struct stapkit_context *c, char *result)
+{
+#ifdef STAPKIT_HAVE_MODULE_MEMORY
+	const struct module_memory *m = THIS_MODULE->mem;
+
+	scnprintf(result, stapkit_string_size(), "%s: text: %u, data: %u, rodata: %u, init: %u", THIS_MODULE->name,
+		  m[MOD_TEXT].size, m[MOD_DATA].size, m[MOD_RODATA].size, m[MOD_INIT_TEXT].size);
+#else
+	const struct module_layout *m = &THIS_MODULE->core_layout;
+
+	scnprintf(result, stapkit_string_size(), "%s: text: %u, data: %u, rodata: %u, init: %u", THIS_MODULE->name,
+		  m->text_size, m->size - m->ro_size, m->ro_size - m->text_size, THIS_MODULE->init_layout.size);
+#endif
+}
