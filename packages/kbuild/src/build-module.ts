@@ -4,7 +4,7 @@
 // With a module in the script cache none of that runs: the file is read, checked and, where another name is wanted,
 // written out under it.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Diagnostic, DiagnosticError, hasErrors, type Outcome, type PassContext } from '@stapkit/pass';
 import type { CModule, EmbeddedUnit } from '@stapkit/translator';
@@ -181,16 +181,26 @@ class Build {
     if (folder === undefined) throw new Error('stapkit bug: a module of its own name needs an output folder');
     const path = join(folder, `${name}.ko`);
     const archive = await this.openArchive();
-    const named = Buffer.from(bytes);
+    let named: Buffer = Buffer.from(bytes);
     writeModuleName(named, findNamePlaces(named, archive.nameOffset, path), name);
+    if (this.options.signing) named = await this.sign(named, this.options.signing);
     try {
       mkdirSync(folder, { recursive: true });
       writeAtomically(path, named);
     } catch (error) {
       throw new DiagnosticError(fileError('write the module', path, error));
     }
-    if (this.options.signing) await signModule(path, this.options.signing, this.options.kernel, this.ctx.signal);
     return path;
+  }
+
+  /** The signature covers the name, so it comes last. */
+  private async sign(bytes: Buffer, signing: ModuleSigning): Promise<Buffer> {
+    const path = join(this.folder, 'to-sign.ko');
+    this.write(path, bytes);
+    await signModule(path, signing, this.options.kernel, this.ctx.signal);
+    const signed = readFileSync(path);
+    rmSync(path);
+    return signed;
   }
 
   private archive: Promise<RuntimeArchive> | undefined;

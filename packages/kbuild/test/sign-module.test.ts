@@ -1,0 +1,49 @@
+// Signed modules, with a key that is made here.
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { quietContext } from '@stapkit/pass';
+import { beforeAll, expect, test } from 'vitest';
+import { type BuildOptions, buildModule, type KernelBuild } from '../src/index.js';
+import { greeting, moduleOf, someKernel, standInRuntime, temporaryFolder } from './support.js';
+
+let kernel: KernelBuild;
+let options: BuildOptions;
+const keys = temporaryFolder();
+const key = join(keys, 'key.pem');
+const certificate = join(keys, 'certificate.pem');
+
+beforeAll(async () => {
+  kernel = await someKernel();
+  options = { kernel, runtimeFolder: standInRuntime, cacheFolder: temporaryFolder() };
+  const args = ['req', '-new', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=test'];
+  execFileSync('openssl', [...args, '-keyout', key, '-out', certificate], { stdio: 'ignore' });
+}, 180_000);
+
+test('a module is signed under the name that it gets', async () => {
+  const outputFolder = temporaryFolder();
+  const module = moduleOf(kernel, greeting('signed'));
+  const signed = { ...options, outputFolder, signing: { key, certificate } };
+  const { value, diagnostics } = await buildModule(module, { ...signed, name: 'signed' }, quietContext());
+  expect(diagnostics).toEqual([]);
+  const bytes = readFileSync(value!.path);
+  expect(bytes.subarray(-28).toString('latin1')).toBe('~Module signature appended~\n');
+  expect(readdirSync(outputFolder)).toEqual(['signed.ko']);
+  // What is in the cache stays unsigned: the next one may be signed with another key.
+  const plain = await buildModule(module, options, quietContext());
+  expect(readFileSync(plain.value!.path).includes('~Module signature')).toBe(false);
+}, 180_000);
+
+test('a key that does not fit gives sign-file’s words and no module', async () => {
+  const outputFolder = temporaryFolder();
+  const signing = { key: join(keys, 'none.pem'), certificate };
+  const { value, diagnostics } = await buildModule(
+    moduleOf(kernel, greeting('signed')),
+    { ...options, outputFolder, signing },
+    quietContext(),
+  );
+  expect(value).toBeUndefined();
+  expect(diagnostics).toMatchObject([{ code: 'kbuild/signing-failed' }]);
+  expect(diagnostics[0]?.detail?.join('\n')).toContain('none.pem');
+  expect(readdirSync(outputFolder)).toEqual([]);
+}, 180_000);
