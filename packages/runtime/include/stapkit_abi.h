@@ -319,6 +319,10 @@ struct stapkit_procfs_point {
 	u32 maxsize;
 };
 
+struct stapkit_input_point {
+	bool line;
+};
+
 struct stapkit_netfilter_point {
 	s32 protocol;
 	u32 hook;

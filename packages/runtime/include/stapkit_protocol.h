@@ -16,10 +16,13 @@
  *
  * Commands on `control`, plain text with an optional newline; the write returns -errno where one fails:
  *
+ *   timezone OFFSET NAME what tz_gmtoff() and tz_name() give: seconds west of UTC, the zone's short name; before start
  *   start [TARGET-PID]   run the begin probes, then arm the others; returns when that is done
  *   exit                 disarm, run the end (or error) probes, deliver the rest; returns when that is done
  *   detach               from now on the module lives on without a reader; a read of `trace` that waits returns 0, so
  *                        that the reader can leave. A later opener attaches again.
+ *
+ *   input BYTES          what the user typed, for input probes; at most a page a write, sent as it comes
  *
  * All numbers are in the byte order of the machine. Every record starts at a multiple of 8.
  */

@@ -26,6 +26,8 @@ struct stapkit_session {
 	s64 target;			/* target() */
 	s64 reader;			/* process that started the run: stp_pid() */
 	kuid_t owner;			/* and its user */
+	s32 timezone_offset;		/* seconds west of UTC, and the zone's name: as the reader told */
+	char timezone_name[32];
 	u64 start_stamp;		/* when START and EXIT were due; 0 before */
 	u64 exit_stamp;
 	u64 end_stamp;

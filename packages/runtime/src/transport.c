@@ -13,6 +13,7 @@
 #include <linux/proc_fs.h>
 #include <linux/uaccess.h>
 
+#include "input.h"
 #include "ring.h"
 #include "session.h"
 #include "transport.h"
@@ -29,7 +30,10 @@ static u32 loss_position;
 static int control_open(struct inode *inode, struct file *file)
 {
 	atomic_inc(&control_openers);
-	WRITE_ONCE(stapkit_session.detached, false);
+	if (READ_ONCE(stapkit_session.detached)) {
+		WRITE_ONCE(stapkit_session.detached, false);
+		stapkit_ring_set_overwrite(false);
+	}
 	return 0;
 }
 
@@ -40,11 +44,32 @@ static int control_release(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* Set by the input family, an archive member that not every module has. */
+void (*stapkit_input_receive)(const char *bytes, size_t length);
+
+/* "input BYTES": what the user typed; the bytes may be any. */
+static ssize_t control_input(const char __user *buffer, size_t size)
+{
+	void (*receive)(const char *bytes, size_t length) = READ_ONCE(stapkit_input_receive);
+	size_t head = strlen("input ");
+	char *text = memdup_user(buffer, size);
+
+	if (IS_ERR(text))
+		return PTR_ERR(text);
+	if (receive)
+		receive(text + head, size - head);
+	kfree(text);
+	return size;
+}
+
 static ssize_t control_write(struct file *file, const char __user *buffer, size_t size, loff_t *position)
 {
 	char text[64];
 	s64 target = 0;
 	int err;
+
+	if (size > 6 && size <= PAGE_SIZE && !copy_from_user(text, buffer, 6) && memcmp(text, "input ", 6) == 0)
+		return control_input(buffer, size);
 
 	if (size >= sizeof(text))
 		return -EINVAL;
@@ -54,10 +79,16 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 	strim(text);
 	if (strcmp(text, "start") == 0 || sscanf(text, "start %lld", &target) == 1) {
 		err = stapkit_session_start(target);
+	} else if (sscanf(text, "timezone %d %31s", &stapkit_session.timezone_offset, stapkit_session.timezone_name) ==
+		   2) {
+		err = 0;
 	} else if (strcmp(text, "exit") == 0) {
 		err = stapkit_session_stop();
 	} else if (strcmp(text, "detach") == 0) {
+		/* From now on the newest records matter. A reader that waits hears of it and leaves. */
+		stapkit_ring_set_overwrite(true);
 		WRITE_ONCE(stapkit_session.detached, true);
+		stapkit_ring_wake();
 		err = 0;
 	} else {
 		err = -EINVAL;
@@ -75,8 +106,12 @@ static u64 due_stamp(const u64 *stamp, bool told)
 /* What the reader is to be told of now, beside the rings. */
 static bool something_due(void)
 {
+	/* A reader that waits when its staprun detaches gets 0 bytes, so that it can leave. */
+	if (READ_ONCE(stapkit_session.detached))
+		return true;
 	return due_stamp(&stapkit_session.start_stamp, start_told) ||
-	       due_stamp(&stapkit_session.exit_stamp, exit_told) || READ_ONCE(stapkit_session.end_stamp);
+	       due_stamp(&stapkit_session.exit_stamp, exit_told) || READ_ONCE(stapkit_session.end_stamp) ||
+	       READ_ONCE(stapkit_session.detached);
 }
 
 static int put_record(char __user *buffer, size_t size, u32 *done, u16 kind, u32 site, u64 stamp, const void *payload,
@@ -196,6 +231,11 @@ static ssize_t trace_read(struct file *file, char __user *buffer, size_t size, l
 		err = -EAGAIN;
 		goto fail;
 	}
+	/* What is in the rings stays there for whoever attaches next. */
+	if (READ_ONCE(stapkit_session.detached))
+		goto unlock;
+	if (READ_ONCE(stapkit_session.detached) && !stapkit_ring_has_data())
+		goto unlock;
 	/* END only where nothing was left in the rings before this read. */
 	if (READ_ONCE(stapkit_session.end_stamp) && !stapkit_ring_has_data() && start_told >= !!stapkit_session.start_stamp) {
 		err = put_states(buffer, size, &done);

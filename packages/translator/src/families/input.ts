@@ -1,8 +1,8 @@
-// input.char: characters that the user types.
+// input.char and input.line: what the user types.
 import type { InputPoint } from '@stapkit/elaborator';
-import type { FamilyEmitter } from './family.js';
+import { type FamilyEmitter, printStruct } from './family.js';
 
 export const inputFamily: FamilyEmitter<InputPoint> = {
   runtimeFamily: () => 'stapkit_family_input',
-  printPoint: (_point, name) => `static const char ${name} = 0;`,
+  printPoint: (point, name) => printStruct('stapkit_input_point', name, { line: String(point.line ?? false) }),
 };
