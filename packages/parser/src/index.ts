@@ -71,6 +71,7 @@ export {
   MAXIMUM_ERRORS,
   MAXIMUM_EXPANSION,
   MAXIMUM_MACRO_DEPTH,
+  MAXIMUM_TOKENS,
 } from './diagnostics.js';
 export { formatParse } from './format-parse.js';
 export { type Macro, type PreprocessorFacts, SYSTEMTAP_VERSION } from './lexical/preprocessor.js';

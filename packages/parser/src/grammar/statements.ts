@@ -133,6 +133,8 @@ function newLine(reader: Reader): boolean {
 
 /** Reads one statement, with the `;` that may end it. */
 export function readStatement(reader: Reader): Statement {
+  // A block counts its own level.
+  if (reader.token.symbol === '{') return readBlock(reader);
   reader.enter();
   const statement = readBareStatement(reader);
   reader.leave();
@@ -142,8 +144,6 @@ export function readStatement(reader: Reader): Statement {
 function readBareStatement(reader: Reader): Statement {
   const first = reader.token;
   switch (first.symbol) {
-    case '{':
-      return readBlock(reader);
     case ';':
       reader.take();
       reader.height = 1;

@@ -60,7 +60,7 @@ export function compareVersions(a: string, b: string): number {
   if (fractionA !== fractionB) return fractionA ? -1 : 1;
   if (!fractionA) return runA.length === runB.length ? plain : runA.length - runB.length;
   if (zerosA !== zerosB) return zerosB - zerosA;
-  if (runA.length === zerosA || runB.length === zerosB) return runA.length - runB.length || plain;
+  if (runA.length === zerosA || runB.length === zerosB) return runB.length - runA.length || plain;
   return plain;
 }
 

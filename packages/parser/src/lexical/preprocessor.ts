@@ -584,10 +584,11 @@ export class Preprocessor {
       case 'identifier':
         break;
       case 'string': {
+        const value = this.stringOperand(left);
         const operator = this.comparisonOperator();
         const right = this.expandedToken();
         if (right.kind !== 'string') this.fail(right, 'expected string literal as right value');
-        return holds(compareStrings(stringValue(left.text), this.stringOperand(right)), operator);
+        return holds(compareStrings(value, this.stringOperand(right)), operator);
       }
       case 'number':
         return this.compareNumbers(left, 1n);
