@@ -91,8 +91,8 @@ async function runLastPass(
 }
 
 async function runOnHost(settings: ChainSettings, module: { path: string; name: string }): Promise<number> {
-  const { staprunCommand } = await import('@stapkit/staprun/cli');
-  return await staprunCommand(staprunArguments(settings.options, module), settings.io);
+  const { runStaprunOnHost } = await import('./host-run.js');
+  return await runStaprunOnHost(settings.io, staprunArguments(settings.options, module));
 }
 
 async function runInGuest(
@@ -116,7 +116,7 @@ function staprunArguments(options: StapOptions, module: { path: string }): strin
   if (options.outputFile !== undefined) words.push('-o', options.outputFile);
   if (options.targetPid !== undefined) words.push('-x', String(options.targetPid));
   if (options.command !== undefined) words.push('-c', options.command);
-  if (options.timeout !== undefined) words.push('-T', String(options.timeout));
+  if (options.timeout !== undefined) words.push('--timeout', String(options.timeout));
   if (options.bufferMegabytes !== undefined) words.push('-b', String(options.bufferMegabytes));
   if (options.rotate !== undefined) words.push('-S', options.rotate);
   if (options.flightRecorder) words.push(options.outputFile === undefined ? '-L' : '-D');

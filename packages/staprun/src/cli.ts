@@ -174,6 +174,7 @@ class StaprunCommand {
       errors: (line) => this.#scriptLine(line),
       ...(options.targetPid === undefined ? {} : { targetPid: options.targetPid }),
       ...(options.command === undefined ? {} : { command: options.command }),
+      ...(options.timeLimit === undefined ? {} : { timeLimit: options.timeLimit }),
       ...(options.readPause === undefined ? {} : { readPause: options.readPause }),
       ...(options.bufferMegabytes === undefined ? {} : { bufferBytes: options.bufferMegabytes * 1024 * 1024 }),
       moduleParameters: options.settings,

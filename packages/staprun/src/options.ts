@@ -21,6 +21,8 @@ export interface StaprunOptions {
   fileSize?: number;
   fileCount?: number;
   readPause?: number;
+  /** Milliseconds after which the run ends. */
+  timeLimit?: number;
   bulk: boolean;
   json: boolean;
   strict: boolean;
@@ -38,7 +40,10 @@ const LONG: Readonly<Record<string, string>> = {
   '--json': 'json',
   '--strict': 'strict',
   '--bulk': 'bulk',
+  '--timeout': 'timeout',
 };
+
+const LONG_WITH_VALUE: ReadonlySet<string> = new Set(['timeout']);
 
 /** What `staprun -h` prints. */
 export const USAGE = `staprun [-v] [-w] [-V] [-h] [-u] [-c CMD] [-x PID] [-A|-L|-d] [-C WHEN] [-b MB] [-R] [-T MS]
@@ -63,6 +68,7 @@ export const USAGE = `staprun [-v] [-w] [-V] [-h] [-u] [-c CMD] [-x PID] [-A|-L|
 -G NAME=VALUE   Set a global variable of the script; the same as NAME=VALUE after MODULE.
 --bulk          One output file for each CPU, for stap-merge. Needs -o.
 --json          Print one JSON object a line: rows with typed values, errors, warnings, losses.
+--timeout SECS  End the run after SECS seconds.
 --strict        Exit with 1 where anything was lost.
 
 MODULE is a path, or the name of a module in /lib/modules/VERSION/systemtap.
@@ -101,7 +107,10 @@ export function readOptions(
     const number = (least: number, most: number): number | undefined => {
       const parsed = /^\d+$/.test(value) ? Number(value) : Number.NaN;
       if (parsed >= least && parsed <= most) return parsed;
-      complain('bad-number', `-${option} takes a number from ${least} to ${most}, not "${value}"`);
+      complain(
+        'bad-number',
+        `${option.length > 1 ? '--' : '-'}${option} takes a number from ${least} to ${most}, not "${value}"`,
+      );
       return undefined;
     };
     switch (option) {
@@ -169,6 +178,11 @@ export function readOptions(
       case 'strict':
         options.strict = true;
         break;
+      case 'timeout': {
+        const seconds = number(1, 1_000_000_000);
+        if (seconds !== undefined) options.timeLimit = seconds * 1000;
+        break;
+      }
       case 'bulk':
         options.bulk = true;
         break;
@@ -195,9 +209,18 @@ export function readOptions(
       continue;
     }
     if (word.startsWith('--')) {
-      const option = LONG[word];
-      if (option !== undefined) apply(option, '');
-      else unknownOption(word, complain);
+      const equals = word.indexOf('=');
+      const name = equals === -1 ? word : word.slice(0, equals);
+      const option = LONG[name];
+      if (option === undefined) unknownOption(name, complain);
+      else if (!LONG_WITH_VALUE.has(option)) {
+        if (equals === -1) apply(option, '');
+        else complain('extra-value', `${name} takes no value`);
+      } else {
+        const value = equals === -1 ? argv[++index] : word.slice(equals + 1);
+        if (value === undefined) complain('missing-value', `${name} needs a value`);
+        else apply(option, value);
+      }
       continue;
     }
     for (let at = 1; at < word.length; at++) {

@@ -29,6 +29,13 @@ test('values may be attached, and flags joined', () => {
   expect(read('-wvx12 m').options).toMatchObject({ suppressWarnings: true, verbosity: 1, targetPid: 12, module: 'm' });
 });
 
+test('long options take their values both ways', () => {
+  expect(read('--timeout 5 m').options.timeLimit).toBe(5000);
+  expect(read('--timeout=5 m').options.timeLimit).toBe(5000);
+  expect(messages('--timeout=x m')).toEqual(['--timeout takes a number from 1 to 1000000000, not "x"']);
+  expect(messages('--json=1 m')).toEqual(['--json takes no value']);
+});
+
 test('SYSTEMTAP_VERBOSE is where verbosity begins', () => {
   expect(read('-v m', { SYSTEMTAP_VERBOSE: '2' }).options.verbosity).toBe(3);
 });
