@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ToolResult } from '@stapkit/kbuild';
 import { type Diagnostic, DiagnosticError, type PassContext } from '@stapkit/pass';
-import { below, type Machine } from './machine.js';
+import type { Machine } from './machine.js';
 
 const ENVIRONMENT = { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
 
@@ -16,12 +16,6 @@ export type AptOptions = readonly string[];
 function beginStep(ctx: PassContext, step: string): void {
   ctx.progress.update(step);
   ctx.log(1, step);
-}
-
-/** True where apt has no package lists yet, as on a machine that was just installed. */
-export function hasNoLists(machine: Machine): boolean {
-  const folder = below(machine, '/var/lib/apt/lists');
-  return !existsSync(folder) || !readdirSync(folder).some((name) => name.includes('_Packages'));
 }
 
 /** Fetches the package lists anew. */
@@ -61,47 +55,34 @@ export async function packageNames(machine: Machine, prefix: string, ctx: PassCo
 }
 
 /**
- * Installs packages, with fresh lists where the first try fails.
+ * Installs packages.
  *
  * @throws DiagnosticError with apt's words
  */
 export async function installPackages(machine: Machine, packages: readonly string[], ctx: PassContext): Promise<void> {
-  const attempt = async (): Promise<ToolResult> => {
-    let total = 0;
-    let done = 0;
-    const step = `installing ${packages.join(' ')}`;
-    beginStep(ctx, step);
-    const result = await machine.run(
-      'apt-get',
-      [
-        '-y',
-        '--no-install-recommends',
-        '-o',
-        'DPkg::Lock::Timeout=300',
-        '-o',
-        'Dpkg::Use-Pty=0',
-        'install',
-        ...packages,
-      ],
-      {
-        env: ENVIRONMENT,
-        signal: ctx.signal,
-        onOutput(text) {
-          total = Number(/(\d+) newly installed/.exec(text)?.[1] ?? total);
-          // Each package is fetched, unpacked and set up.
-          done += (text.match(/^(Get:\d+ |Unpacking |Setting up )/gm) ?? []).length;
-          ctx.progress.update(step, total > 0 ? Math.min(1, done / (3 * total)) : undefined);
-        },
+  const step = `installing ${packages.join(' ')}`;
+  beginStep(ctx, step);
+  let total = 0;
+  let done = 0;
+  const result = await machine.run(
+    'apt-get',
+    [
+      ...['-y', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=300', '-o', 'Dpkg::Use-Pty=0'],
+      'install',
+      ...packages,
+    ],
+    {
+      env: ENVIRONMENT,
+      signal: ctx.signal,
+      onOutput(text) {
+        total = Number(/(\d+) newly installed/.exec(text)?.[1] ?? total);
+        // Each package is fetched, unpacked and set up.
+        done += (text.match(/^(Get:\d+ |Unpacking |Setting up )/gm) ?? []).length;
+        ctx.progress.update(step, total > 0 ? Math.min(1, done / (3 * total)) : undefined);
       },
-    );
-    ctx.log(2, result.stdout + result.stderr);
-    return result;
-  };
-  let result = await attempt();
-  if (result.code !== 0) {
-    await updateLists(machine, ctx);
-    result = await attempt();
-  }
+    },
+  );
+  ctx.log(2, result.stdout + result.stderr);
   ctx.progress.finish();
   if (result.code !== 0) throw new DiagnosticError(aptFault(`cannot install ${packages.join(' ')}`, result));
 }
@@ -123,19 +104,10 @@ export async function unpackPackages(
   const fetched = mkdtempSync(join(tmpdir(), 'stap-prep-'));
   const beside = join(dirname(into), `.tmp-${process.pid}-${Date.now()}`);
   try {
-    const fetch = (): Promise<ToolResult> =>
-      // The sandbox user _apt may not write into a folder of ours, and apt warns of that for each package.
-      machine.run('apt-get', [...options, '-o', 'APT::Sandbox::User=root', 'download', ...packages], {
-        cwd: fetched,
-        env: ENVIRONMENT,
-        signal: ctx.signal,
-      });
     beginStep(ctx, `fetching ${packages.join(' ')}`);
-    let result = await fetch();
-    if (result.code !== 0) {
-      await updateLists(machine, ctx, options);
-      result = await fetch();
-    }
+    // The sandbox user _apt may not write into a folder of ours, and apt warns of that for each package.
+    const args = [...options, '-o', 'APT::Sandbox::User=root', 'download', ...packages];
+    const result = await machine.run('apt-get', args, { cwd: fetched, env: ENVIRONMENT, signal: ctx.signal });
     if (result.code !== 0) throw new DiagnosticError(aptFault(`cannot fetch ${packages.join(' ')}`, result));
     mkdirSync(beside, { recursive: true });
     beginStep(ctx, `unpacking ${packages.join(' ')}`);

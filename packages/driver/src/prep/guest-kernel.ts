@@ -4,15 +4,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DiagnosticError, type PassContext } from '@stapkit/pass';
 import { findGuestKernels, guestKernelFolder } from '@stapkit/vm';
-import {
-  type AptOptions,
-  dependencies,
-  isAvailable,
-  packageNames,
-  prepFault,
-  unpackPackages,
-  updateLists,
-} from './apt.js';
+import { type AptOptions, dependencies, isAvailable, packageNames, prepFault, unpackPackages } from './apt.js';
 import { below, type Machine, readText } from './machine.js';
 
 /** Orders releases by their numbers: 6.1.0-9 before 6.1.0-56. */
@@ -95,12 +87,7 @@ export async function fetchGuestKernel(
   ctx: PassContext,
   options: AptOptions = [],
 ): Promise<void> {
-  let packages = await imagePackages(machine, release, ctx, options);
-  if (packages.length === 0) {
-    // The lists may be older than the kernel.
-    await updateLists(machine, ctx, options);
-    packages = await imagePackages(machine, release, ctx, options);
-  }
+  const packages = await imagePackages(machine, release, ctx, options);
   if (packages.length === 0) throw await noSuchKernel(machine, 'image', release, ctx, options);
   const into = guestKernelFolder(cacheFolder, release);
   await unpackPackages(machine, packages, into, ctx, (folder) => settleKernel(machine, folder, release, ctx), options);

@@ -2,7 +2,7 @@
 import type { PassContext } from '@stapkit/pass';
 import { DiagnosticError } from '@stapkit/pass';
 import { guestKernelFolder } from '@stapkit/vm';
-import { hasNoLists, installPackages, isAvailable, prepFault, updateLists } from './apt.js';
+import { installPackages, isAvailable, prepFault, updateLists } from './apt.js';
 import { checkPreparation, type PreparationOptions, type PreparationReport } from './check.js';
 import { fetchGuestKernel, noSuchKernel } from './guest-kernel.js';
 import { type Machine, thisMachine } from './machine.js';
@@ -22,13 +22,14 @@ export async function prepare(
   const machine = options.machine ?? thisMachine();
   if (report.ready || machine.packageManager !== 'apt') return report;
   let current = report;
-  if (hasNoLists(machine)) {
-    if (!machine.mayInstall) return report;
+  if (machine.mayInstall) {
+    // Old lists name kernels that the mirrors no longer have, and those of an installer lack the updates' suites.
     await updateLists(machine, ctx);
     ctx.progress.finish();
     // Now it can be told which kernel the guest gets.
     current = await checkPreparation(options, ctx);
   }
+  if (current.release === undefined && !machine.mayInstall) return current;
   if (current.release === undefined) {
     throw new DiagnosticError(
       prepFault(
@@ -56,8 +57,6 @@ export async function prepare(
 /** Looks for the headers before anything is installed: without them the rest is of no use. */
 async function expectHeaders(machine: Machine, release: string, ctx: PassContext): Promise<void> {
   const name = `linux-headers-${release}`;
-  if (await isAvailable(machine, name, ctx)) return;
-  await updateLists(machine, ctx);
   if (!(await isAvailable(machine, name, ctx))) throw await noSuchKernel(machine, 'headers', release, ctx);
 }
 

@@ -29,7 +29,7 @@ describe('a bare machine that can load modules', () => {
     const machine = machineWith();
     const { status, out } = await stapPrep(machine);
     expect(status).toBe(0);
-    expect(machine.changes).toEqual([`install linux-headers-${RELEASE} gcc make kmod`]);
+    expect(machine.changes).toEqual(['update', `install linux-headers-${RELEASE} gcc make kmod`]);
     expect(out).toContain(`Scripts run on this machine, kernel ${RELEASE}.`);
     expect(out).toContain('Everything required is there.');
   });
@@ -47,7 +47,7 @@ describe('a bare machine that can load modules', () => {
     await stapPrep(machine);
     machine.changes.length = 0;
     expect((await stapPrep(machine, '--debuginfo')).status).toBe(0);
-    expect(machine.changes).toEqual([`install linux-image-${RELEASE}-dbg`]);
+    expect(machine.changes).toEqual(['update', `install linux-image-${RELEASE}-dbg`]);
   });
 });
 
@@ -79,7 +79,7 @@ describe('a bare machine that cannot load modules', () => {
   test('prepares for its own kernel all the same with --host', async () => {
     const machine = machineWith(NO_MODULES);
     expect((await stapPrep(machine, '--host')).status).toBe(0);
-    expect(machine.changes).toEqual([`install linux-headers-${RELEASE} gcc make kmod`]);
+    expect(machine.changes).toEqual(['update', `install linux-headers-${RELEASE} gcc make kmod`]);
   });
 
   test('takes no busybox that needs libraries', async () => {
