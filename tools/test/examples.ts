@@ -39,7 +39,9 @@ export async function runExample(readme: string, code: string): Promise<string> 
       format: 'esm',
       conditions: ['source'],
       define: { 'import.meta.url': JSON.stringify(place.href) },
-      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(process.cwd() + '/');" },
+      banner: {
+        js: "import { createRequire } from 'node:module'; const require = createRequire(process.cwd() + '/');",
+      },
       logLevel: 'silent',
     });
     const { stdout } = await promisify(execFile)(process.execPath, [outfile], { cwd: root, timeout: 60_000 });

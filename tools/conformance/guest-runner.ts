@@ -1,0 +1,58 @@
+// Runs in the guest: takes module paths, one a line, from standard input and answers each with one line of JSON: what it
+// printed and how it ended. One process for all of them, since starting Node in the guest takes as long as many runs.
+
+import { basename } from 'node:path';
+import { createInterface } from 'node:readline';
+import { quietContext, renderDiagnostic } from '@stapkit/pass';
+import { runModule } from '@stapkit/staprun';
+
+/** What the runner says of one module. */
+export interface RunAnswer {
+  readonly path: string;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly status: number;
+}
+
+/** A script that does not end by itself is ended after this long. Milliseconds. */
+const TIME_LIMIT = 20_000;
+
+async function run(path: string): Promise<RunAnswer> {
+  const output: Buffer[] = [];
+  const errors: string[] = [];
+  const context = quietContext();
+  const { value, diagnostics } = await runModule(
+    { path, name: basename(path, '.ko') },
+    {
+      output: (chunk) => {
+        output.push(Buffer.from(chunk));
+      },
+      errors: (line) => {
+        errors.push(line);
+      },
+      timeLimit: TIME_LIMIT,
+    },
+    context,
+  );
+  for (const diagnostic of [...context.diagnostics, ...diagnostics]) errors.push(renderDiagnostic(diagnostic));
+  return {
+    path,
+    stdout: Buffer.concat(output).toString('latin1'),
+    stderr: errors.join('\n'),
+    status: value?.exitStatus ?? 1,
+  };
+}
+
+async function main(): Promise<void> {
+  for await (const line of createInterface({ input: process.stdin })) {
+    let answer: RunAnswer;
+    try {
+      answer = await run(line);
+    } catch (error) {
+      answer = { path: line, stdout: '', stderr: `runner: ${String(error)}`, status: -1 };
+    }
+    process.stdout.write(`${JSON.stringify(answer)}\n`);
+  }
+}
+
+void main();

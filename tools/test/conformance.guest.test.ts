@@ -1,0 +1,86 @@
+// The conformance suite: every script of `conformance/` is built here and run in the guest.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { homedir, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { connectGuest, findGuestKernels, type Guest } from '@stapkit/vm';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type CaseBuilder, openBuilder } from '../conformance/build-case.js';
+import { type Case, readCases } from '../conformance/cases.js';
+import type { RunAnswer } from '../conformance/guest-runner.js';
+import { root } from './examples.js';
+
+const folder = mkdtempSync(join(tmpdir(), 'stapkit-conformance-'));
+const cases = readCases();
+const built = new Map<string, { path?: string; messages: string }>();
+const answers = new Map<string, RunAnswer>();
+let guest: Guest;
+let builder: CaseBuilder;
+
+beforeAll(async () => {
+  const cacheFolder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'stapkit');
+  guest = await connectGuest(process.env['STAPKIT_GUEST']!);
+  const kernel = (await findGuestKernels({ cacheFolder })).find(({ release }) => release === guest.release)!;
+  builder = await openBuilder(kernel, cacheFolder, folder);
+  const runner = join(folder, 'runner.cjs');
+  await build({
+    entryPoints: [join(root, 'tools/conformance/guest-runner.ts')],
+    outfile: runner,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    conditions: ['source'],
+    logLevel: 'silent',
+  });
+  // All are built and run here, one after the other, and judged below: the guest's runner is one process.
+  for (const one of cases) built.set(one.name, await builder(one));
+  const paths = cases.map((one) => built.get(one.name)?.path).filter((path) => path !== undefined);
+  let text = '';
+  await guest.runScript({
+    path: runner,
+    stdin: `${paths.join('\n')}\n`,
+    timeoutSeconds: 60 + 25 * paths.length,
+    onStdout: (chunk) => {
+      text += Buffer.from(chunk).toString('utf8');
+    },
+    onStderr: (chunk) => {
+      text += Buffer.from(chunk).toString('utf8');
+    },
+  });
+  for (const line of text.split('\n')) {
+    if (!line.startsWith('{')) continue;
+    const answer: RunAnswer = JSON.parse(line);
+    answers.set(answer.path, answer);
+  }
+}, 900_000);
+
+afterAll(async () => {
+  await guest?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('conformance', () => {
+  test.each(cases.map((one) => [one.name, one] as const))('%s', (_name, one) => judge(one));
+});
+
+function judge(one: Case): void {
+  const module = built.get(one.name)!;
+  if (one.fails) {
+    expect(module.path, 'a module came of it').toBeUndefined();
+    expect(module.messages).toMatch(one.fails);
+    return;
+  }
+  expect(module.path, module.messages).toBeDefined();
+  const answer = answers.get(module.path!);
+  expect(answer, 'it was not run to its end').toBeDefined();
+  if (one.stderr.length === 0) expect(answer!.stderr).toBe('');
+  for (const pattern of one.stderr) expect(answer!.stderr).toMatch(pattern);
+  if (one.expected !== undefined) expect(answer!.stdout).toBe(one.expected);
+  if (one.check) {
+    const lines = answer!.stdout.replace(/\n$/, '').split('\n');
+    expect(lines, answer!.stdout).toHaveLength(one.check.length);
+    for (const [index, pattern] of one.check.entries()) expect(lines[index]).toMatch(pattern);
+  }
+  expect(answer!.status, answer!.stderr).toBe(one.status);
+}
