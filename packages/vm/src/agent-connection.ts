@@ -95,6 +95,9 @@ export interface ConnectionOptions {
 /** Between SIGTERM and SIGKILL for a process that was aborted. */
 const GRACE_MS = 2000;
 
+/** More credit than any output needs. */
+const UNLIMITED = 0x40000000;
+
 /** How often a hello is repeated until it is answered. */
 const HELLO_MS = 500;
 
@@ -130,6 +133,8 @@ interface Running {
   inputCredit: number;
   wakeInput: (() => void) | undefined;
   ended: boolean;
+  /** It was aborted: what it still prints is for nobody. */
+  stopped: boolean;
   readonly settle: (result: ExecResult) => void;
   readonly fail: (error: unknown) => void;
 }
@@ -276,6 +281,7 @@ export class AgentConnection {
         inputCredit: INPUT_WINDOW,
         wakeInput: undefined,
         ended: false,
+        stopped: false,
         settle,
         fail,
       });
@@ -291,6 +297,11 @@ export class AgentConnection {
     const stop = (reason: unknown): void => {
       if (stopped !== undefined || running.ended) return;
       stopped = reason;
+      running.stopped = true;
+      // Its end is told after its output; nobody reads that any more, so it must not wait for anybody.
+      for (const stream of [1, 2]) {
+        if (!this.closed) this.socket.write(encodeFrame(ToGuest.credit, id, numberPayload(UNLIMITED), stream));
+      }
       this.signal(id, constants.signals.SIGTERM, true);
       kill = setTimeout(() => this.signal(id, constants.signals.SIGKILL, true), GRACE_MS);
     };
@@ -389,7 +400,7 @@ export class AgentConnection {
         const signal = payload.readInt32LE(4);
         this.end(id, running);
         // The result comes after the last piece of output has been taken.
-        Promise.all(running.pending).then(
+        Promise.all(running.stopped ? [] : running.pending).then(
           () =>
             running.settle({
               code: signal === 0 ? code : null,
@@ -422,7 +433,9 @@ export class AgentConnection {
         running.consumed[stream] = 0;
       }
     };
-    const pending = running.pending[stream].then(() => sink?.(chunk)).then(consumed);
+    if (running.stopped) return;
+    const hand = (): void | Promise<void> => (running.stopped ? undefined : sink?.(chunk));
+    const pending = running.pending[stream].then(hand).then(consumed);
     running.pending[stream] = pending;
     pending.catch((error: unknown) => this.abandon(id, running, error));
   }

@@ -1,0 +1,97 @@
+// How guests end. Each needs a guest of its own, so they are few and small.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { DiagnosticError } from '@stapkit/pass';
+import { expect, test } from 'vitest';
+import { type GuestOptions, startGuest } from '../src/index.js';
+import { identify } from '../src/processes.js';
+
+const cacheFolder =
+  process.env['STAPKIT_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'stapkit');
+const small: GuestOptions = { cacheFolder, memoryMb: 512, warmNode: false };
+
+async function ended(pid: number): Promise<void> {
+  for (let left = 200; identify(pid); left--) {
+    expect(left).toBeGreaterThan(0);
+    await sleep(50);
+  }
+}
+
+test('a panic is noticed at once, and its console shown', async () => {
+  const guest = await startGuest(small);
+  try {
+    const began = performance.now();
+    const error = await guest.exec({ argv: ['sh', '-c', 'echo c > /proc/sysrq-trigger'] }).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(DiagnosticError);
+    const [diagnostic] = (error as DiagnosticError).diagnostics;
+    expect(diagnostic).toMatchObject({ code: 'vm/guest-died', message: "the guest's kernel has panicked" });
+    expect(diagnostic?.detail?.join('\n')).toContain('Kernel panic - not syncing: sysrq triggered crash');
+    expect(performance.now() - began).toBeLessThan(20_000);
+    await ended(guest.pid);
+    expect(guest.isOpen).toBe(false);
+    await expect(guest.exec({ argv: ['true'] })).rejects.toBeInstanceOf(DiagnosticError);
+  } finally {
+    await guest.stop();
+  }
+  expect(existsSync(guest.folder)).toBe(false);
+});
+
+test('a guest that hangs is ended at its limit', async () => {
+  const guest = await startGuest({ ...small, heartbeatSeconds: 2 });
+  try {
+    const run = guest.exec({ argv: ['sleep', '1000'] });
+    run.catch(() => {});
+    // A QEMU that is stopped is a guest that hangs as hard as can be.
+    process.kill(guest.pid, 'SIGSTOP');
+    await expect(run).rejects.toMatchObject({
+      diagnostics: [{ code: 'vm/guest-hangs', message: 'the guest gave no sign of life for 2 s and was ended' }],
+    });
+    await ended(guest.pid);
+  } finally {
+    await guest.stop();
+  }
+});
+
+test('a guest ends with its owner, also when that is killed', async () => {
+  const owner = spawn(
+    process.execPath,
+    [
+      '--conditions=source',
+      '--import',
+      'tsx',
+      fileURLToPath(new URL('./fixtures/owner.ts', import.meta.url)),
+      cacheFolder,
+    ],
+    { cwd: dirname(fileURLToPath(import.meta.url)), stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const [line] = (await once(owner.stdout, 'data')) as [Buffer];
+  const { pid, folder } = JSON.parse(line.toString()) as { pid: number; folder: string };
+  expect(identify(pid)).toBeDefined();
+  owner.kill('SIGKILL');
+  await ended(pid);
+  // The next start sweeps its folder away; this one is refused before it boots anything.
+  expect(existsSync(folder)).toBe(true);
+  const abort = new AbortController();
+  const start = startGuest({
+    ...small,
+    signal: abort.signal,
+    onStep: (step) => step.startsWith('booting') && abort.abort(new Error('no')),
+  });
+  await expect(start).rejects.toThrow('no');
+  expect(existsSync(folder)).toBe(false);
+});
+
+test('a kernel that can not boot is an error with its console', async () => {
+  const error = await startGuest({ ...small, memoryMb: 128, append: 'rdinit=/nothing panic=-1' }).catch(
+    (e: unknown) => e,
+  );
+  expect(error).toBeInstanceOf(DiagnosticError);
+  const [diagnostic] = (error as DiagnosticError).diagnostics;
+  expect(diagnostic?.code).toBe('vm/boot-failed');
+  expect(diagnostic?.detail?.join('\n')).toContain('Kernel panic');
+});
