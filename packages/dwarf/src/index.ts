@@ -84,11 +84,26 @@ export type {
 } from './dwarf/offsets.js';
 export { type AddressRange, entryAddress, rangesOf } from './dwarf/ranges.js';
 export { Unit, type UnitHeader } from './dwarf/unit.js';
-export { ElfFile, type ElfNote, type ElfSection, type ElfSegment, openElf } from './elf/elf-file.js';
+export {
+  ElfFile,
+  type ElfNote,
+  type ElfOptions,
+  type ElfSection,
+  type ElfSegment,
+  openElf,
+  spreadSections,
+} from './elf/elf-file.js';
 export { type ElfSymbol, ElfSymbols } from './elf/symbols.js';
 export { type ByteSource, bufferSource, openFileSource } from './io/byte-source.js';
 export { Cursor } from './io/cursor.js';
 export { type Attempt, attempt, BinaryFault, type BinaryPlace } from './io/fault.js';
+export {
+  type KernelSymbol,
+  type KernelSymbolList,
+  parseSymbolList,
+  readKallsyms,
+  readSystemMap,
+} from './kernel/kallsyms.js';
 export { type ImageFacts, inspectKernelImage, type KernelImage, readKernelImage } from './kernel/kernel-image.js';
 export type {
   FunctionFacts,

@@ -10,12 +10,17 @@ import {
   MACHINES,
   NT_GNU_BUILD_ID,
   PT_NOTE,
+  SHF_ALLOC,
   SHF_COMPRESSED,
   SHN_XINDEX,
   SHT_DYNSYM,
   SHT_NOBITS,
   SHT_NOTE,
+  SHT_REL,
+  SHT_RELA,
+  SHT_STRTAB,
   SHT_SYMTAB,
+  SHT_SYMTAB_SHNDX,
 } from './constants.js';
 import { applyRelocations } from './relocations.js';
 import { ElfSymbols } from './symbols.js';
@@ -56,6 +61,34 @@ export interface ElfNote {
   readonly description: Uint8Array;
 }
 
+export interface ElfOptions {
+  /**
+   * Gives the sections of a relocatable file (ET_REL) addresses, which its headers leave at 0: those at which a module
+   * was loaded, or any that keep them apart (see {@link spreadSections}). Debug information then speaks of these.
+   * Without it functions of different sections share addresses.
+   */
+  readonly sectionAddress?: (section: ElfSection) => bigint | undefined;
+}
+
+/**
+ * Lays the loaded sections of a relocatable file out one after another, for {@link ElfOptions.sectionAddress}.
+ *
+ * @param start the first address
+ */
+export function spreadSections(start = 0n): (section: ElfSection) => bigint | undefined {
+  let next = start;
+  return (section) => {
+    if ((section.flags & SHF_ALLOC) === 0) return undefined;
+    const alignment = BigInt(Math.max(1, section.alignment));
+    const address = ((next + alignment - 1n) / alignment) * alignment;
+    next = address + BigInt(section.size);
+    return address;
+  };
+}
+
+/** Kinds of sections that are tables about others. */
+const TABLES = new Set<number>([SHT_SYMTAB, SHT_STRTAB, SHT_RELA, SHT_REL, SHT_DYNSYM, SHT_SYMTAB_SHNDX]);
+
 /** The longest section that is inflated into memory. */
 const LONGEST_INFLATED = 0x7fff_0000;
 
@@ -82,7 +115,7 @@ export class ElfFile {
    * @param source the file's bytes; the ElfFile closes it
    * @throws BinaryFault where it is no well-formed ELF file
    */
-  constructor(source: ByteSource) {
+  constructor(source: ByteSource, options: ElfOptions = {}) {
     this.source = source;
     const ident = source.size >= 16 ? source.read(0, 16) : new Uint8Array(16);
     if (!isElf(ident)) throw new BinaryFault({ file: source.name, offset: 0 }, 'this is no ELF file');
@@ -128,6 +161,10 @@ export class ElfFile {
         index,
         name: namesWindow && section.nameOffset < namesWindow.size ? namesWindow.string(section.nameOffset) : '',
       }));
+      if (this.type === ET_REL && options.sectionAddress) {
+        const { sectionAddress } = options;
+        this.sections = this.sections.map((s) => ({ ...s, address: sectionAddress(s) ?? s.address }));
+      }
       for (const section of this.sections) if (!this.byName.has(section.name)) this.byName.set(section.name, section);
     } else {
       this.sections = [];
@@ -225,6 +262,8 @@ export class ElfFile {
 
   /** The REL and RELA sections that apply to a section. */
   relocationsOf(section: ElfSection): ElfSection[] {
+    // What relocating itself reads is never relocated; a damaged file may say so.
+    if (TABLES.has(section.type)) return [];
     return this.sections.filter((s) => (s.type === 4 || s.type === 9) && s.info === section.index && s.size > 0);
   }
 
@@ -375,13 +414,14 @@ export function readNotes(
  * Opens an ELF file.
  *
  * @param input a path, or bytes with an optional name for messages
+ * @param options where a relocatable file's sections are
  * @throws BinaryFault where it is no well-formed ELF file; the system's error where it can't be read
  */
-export function openElf(input: string | Uint8Array | ByteSource, name?: string): ElfFile {
+export function openElf(input: string | Uint8Array | ByteSource, name?: string, options?: ElfOptions): ElfFile {
   const source =
     typeof input === 'string' ? openFileSource(input) : input instanceof Uint8Array ? bufferSource(input, name) : input;
   try {
-    return new ElfFile(source);
+    return new ElfFile(source, options);
   } catch (error) {
     source.close();
     throw error;

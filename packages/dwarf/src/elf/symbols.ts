@@ -1,13 +1,16 @@
 // A symbol table. Entries stay in the file's form and are decoded when asked for, so a table of 200,000 symbols costs
 // its bytes and no objects.
 import { Cursor } from '../io/cursor.js';
-import { SHN_UNDEF, SHN_XINDEX, SHT_SYMTAB_SHNDX, STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE } from './constants.js';
+import { ET_REL, SHN_UNDEF, SHN_XINDEX, SHT_SYMTAB_SHNDX, STT_FUNC, STT_GNU_IFUNC, STT_NOTYPE } from './constants.js';
 import type { ElfFile, ElfSection } from './elf-file.js';
 
 export interface ElfSymbol {
   readonly index: number;
   readonly name: string;
+  /** As it stands in the table. */
   readonly value: bigint;
+  /** The value, and in a relocatable file the section's address added. */
+  readonly address: bigint;
   /** In bytes; 0 where not known. */
   readonly size: number;
   /** STT_… */
@@ -67,6 +70,13 @@ export class ElfSymbols {
     return BigInt(this.c.u32());
   }
 
+  /** Where a symbol is: in a relocatable file its value counts from its section's start. */
+  addressOf(index: number): bigint {
+    const value = this.valueOf(index);
+    if (this.elf.type !== ET_REL) return value;
+    return value + (this.elf.sections[this.sectionOf(index)]?.address ?? 0n);
+  }
+
   sizeOf(index: number): number {
     if (this.elf.is64) {
       this.c.seek(index * 24 + 16);
@@ -101,6 +111,7 @@ export class ElfSymbols {
       index,
       name: this.nameOf(index),
       value: this.valueOf(index),
+      address: this.addressOf(index),
       size: this.sizeOf(index),
       type: info & 15,
       binding: info >> 4,
@@ -157,7 +168,7 @@ export class ElfSymbols {
     // Of symbols at one address the last in order is tried first; a few steps back skip aliases without a size.
     for (let at = low - 1; at >= 0 && at >= low - 8; at--) {
       const symbol = this.at(indexes[at]!);
-      if (symbol.size === 0 ? at === low - 1 : address < symbol.value + BigInt(symbol.size)) return symbol;
+      if (symbol.size === 0 ? at === low - 1 : address < symbol.address + BigInt(symbol.size)) return symbol;
     }
     return undefined;
   }
@@ -172,7 +183,7 @@ export class ElfSymbols {
         if (!section || section.index === 0 || (section.flags & 4) === 0) continue;
         indexes.push(index);
       }
-      const values = new Map(indexes.map((index) => [index, this.valueOf(index)]));
+      const values = new Map(indexes.map((index) => [index, this.addressOf(index)]));
       indexes.sort((a, b) => {
         const [x, y] = [values.get(a)!, values.get(b)!];
         return x < y ? -1 : x > y ? 1 : a - b;
