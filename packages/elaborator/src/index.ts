@@ -12,6 +12,7 @@ export {
 export type * from './elaborated.js';
 export type { BuiltPoint, Family, PointFault, PointPattern, PointRequest, PointVariable } from './families/family.js';
 export { FAMILIES } from './families/table.js';
+export { formatElaborated } from './format-elaborated.js';
 export { noSymbols } from './no-symbols.js';
 export { compileRegex, type RegexFault } from './regex.js';
 export type * from './symbol-source.js';
