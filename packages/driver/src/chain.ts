@@ -1,6 +1,6 @@
 // The thin driver's chain: passes 1 to 5 in order, each timed, each ended early by `-p`, resumed by `--from`.
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { elaboratePass } from '@stapkit/elaborator';
 import { type BuildOptions, buildPass, findKernelBuild } from '@stapkit/kbuild';
@@ -123,7 +123,11 @@ export async function runChain(settings: ChainSettings, start: Intermediate | un
     const translated = await timed(
       settings,
       3,
-      (context) => pass.run(elaborated, context),
+      async (context) => {
+        const result = await pass.run(elaborated, context);
+        await writeFile(path, result.value.source, 'latin1');
+        return result;
+      },
       (output) => `${pass.summarize(output)} into "${path}"`,
     );
     if (!translated) return { failed: 3 };
