@@ -27,6 +27,20 @@ export function consoleTail(path: string, count: number): string[] {
   }
 }
 
+/** How a kernel begins to say that it is in trouble. */
+const TROUBLE = /Kernel panic|BUG: |Oops: |general protection fault|Unable to handle/;
+
+/**
+ * What a console has to say about an end: its last 25 lines, or where the kernel was in trouble all that it said from
+ * there on, 80 lines at most.
+ */
+export function lastWords(path: string): string[] {
+  const lines = consoleTail(path, 300);
+  const trouble = lines.findIndex((line) => TROUBLE.test(line));
+  const start = trouble < 0 ? lines.length - 25 : Math.min(trouble, Math.max(0, lines.length - 25));
+  return lines.slice(Math.max(0, start)).slice(0, 80);
+}
+
 /** Cuts console text into lines and drops escape sequences, carriage returns and empty lines. */
 export function plainLines(text: string): string[] {
   return text

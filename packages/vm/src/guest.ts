@@ -13,7 +13,7 @@ import {
   type RunScriptOptions,
 } from './agent-connection.js';
 import { agentProgram, defaultAgentFolder } from './agent-program.js';
-import { consoleTail, type KernelLogLine, parseKernelLog } from './console.js';
+import { consoleTail, type KernelLogLine, lastWords, parseKernelLog } from './console.js';
 import { errorText, faults } from './diagnostics.js';
 import {
   cleanFolder,
@@ -141,7 +141,6 @@ export interface Guest {
 }
 
 const DEFAULTS = { memoryMb: 2048, cpus: 2, ports: 8, idleSeconds: 1800, bootSeconds: 120, heartbeatSeconds: 60 };
-const TAIL_LINES = 25;
 const STOP_MS = 5000;
 const CAPTURE_LIMIT = 64 * 1024 * 1024;
 
@@ -300,7 +299,7 @@ async function boot(options: GuestOptions, kernel: GuestKernel, qemu: string, pl
   const writableFolders = (options.writableFolders ?? []).map((path) => resolve(path));
   const bootSeconds = options.bootSeconds ?? DEFAULTS.bootSeconds;
   const consoleFile = join(folder, 'console.log');
-  const tail = (): string[] => consoleTail(consoleFile, TAIL_LINES);
+  const tail = (): string[] => lastWords(consoleFile);
   let child: ChildProcess | undefined;
   let portLock: FileLock | undefined;
   const discard = async (): Promise<void> => {
@@ -536,7 +535,7 @@ export async function connectGuest(folder: string, options: ConnectOptions = {})
   const taken = await takePort(state.socketFolder, state.ports);
   if (!taken) throw faults.portsBusy(folder, state.ports);
   const seconds = options.heartbeatSeconds ?? DEFAULTS.heartbeatSeconds;
-  const tail = (): string[] => consoleTail(join(path, 'console.log'), TAIL_LINES);
+  const tail = (): string[] => lastWords(join(path, 'console.log'));
   try {
     const connection = await connectWhileBooting({
       socketPath: join(state.socketFolder, String(taken.port)),
