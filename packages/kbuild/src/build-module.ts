@@ -289,6 +289,7 @@ class Build {
 
   private async runCompiler(compiler: string, args: readonly string[], cwd: string, what: string): Promise<void> {
     const env = { LC_ALL: 'C', TMPDIR: this.folder };
+    this.ctx.log(2, `running ${compiler} ${args.join(' ')}`);
     const result = await runTool(compiler, args, { cwd, env, signal: this.ctx.signal });
     if (result.stderr !== '') this.ctx.log(3, result.stderr.trimEnd());
     if (result.code === 0) return;
@@ -303,6 +304,7 @@ class Build {
     if (objtool === undefined || objtoolAfterLink !== afterLink) return;
     const [tool, ...args] = objtool;
     const { signal } = this.ctx;
+    this.ctx.log(2, `running ${objtool.join(' ')} ${object}`);
     const result = await runTool(tool!, [...args, object], { cwd: this.folder, env: environment, signal });
     if (result.stderr !== '') this.ctx.log(3, result.stderr.trimEnd());
     if (result.code !== 0)
@@ -324,6 +326,7 @@ class Build {
 
   private async runLinker(command: readonly string[], inputs: readonly string[], output: string): Promise<void> {
     const [linker, ...flags] = command;
+    this.ctx.log(2, `running ${command.join(' ')} -o ${output} ${inputs.join(' ')}`);
     const result = await runTool(linker!, [...flags, '-o', output, ...inputs], {
       cwd: this.folder,
       signal: this.ctx.signal,

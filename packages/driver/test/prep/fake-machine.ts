@@ -1,5 +1,5 @@
 // A machine that exists only in a folder: its programs are empty files, its package manager is a few lines of ours.
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -91,6 +91,10 @@ export class FakeMachine implements Machine {
         return say(this.knows(words[2]!) ? `${words[2]}:\n  Candidate: 1.0\n` : '');
       case 'apt-cache depends': {
         const meta = /^linux-(image|headers)-amd64$/.exec(words[2]!);
+        if (words[2] === `linux-headers-${RELEASE}`) {
+          const others = ['linux-headers-6.1.0-56-common', 'linux-kbuild-6.1', 'linux-compiler-gcc-12-x86'];
+          return say(`${words[2]}\n${others.map((name) => `  Depends: ${name}\n`).join('')}`);
+        }
         return say(meta && this.lists ? `${words[2]}\n  Depends: linux-${meta[1]}-${RELEASE}\n` : '');
       }
       case 'apt-cache pkgnames':
@@ -119,6 +123,21 @@ export class FakeMachine implements Machine {
 
   private unpack(file: string, into: string): ToolResult {
     this.changes.push(`unpack ${file}`);
+    if (file.startsWith('linux-kbuild-')) {
+      mkdirSync(join(into, 'usr/lib/linux-kbuild-6.1/scripts'), { recursive: true });
+      return result(0, '');
+    }
+    if (file.startsWith('linux-headers-')) {
+      const folder = join(into, 'usr/src', file.replace(/_.*/, ''));
+      mkdirSync(folder, { recursive: true });
+      const isCommon = file.includes('common');
+      writeFileSync(
+        join(folder, 'Makefile'),
+        isCommon ? '' : 'include /usr/src/linux-headers-6.1.0-56-common/Makefile\n',
+      );
+      if (!isCommon) symlinkSync('/usr/lib/linux-kbuild-6.1/scripts', join(folder, 'scripts'));
+      return result(0, '');
+    }
     mkdirSync(join(into, 'boot'), { recursive: true });
     writeFileSync(join(into, 'boot', `vmlinuz-${RELEASE}`), '');
     if (this.options.unpackingFails) return result(2, '', 'dpkg-deb: error: No space left on device\n');
