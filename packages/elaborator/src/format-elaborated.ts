@@ -43,7 +43,7 @@ export function formatElaborated(script: Elaborated): string {
       const printer = new Printer(script, probe.locals, probe.entryValues);
       const from = [...probe.chain]
         .reverse()
-        .filter((step) => step.text !== probe.name && step.how !== 'written')
+        .filter((step) => step.text !== probe.name.replace(/[?!]$/, '') && step.how !== 'written')
         .map((step) => ` /* <- ${step.text} */`)
         .join('');
       const condition = probe.condition ? ` if (${printer.expression(probe.condition)})` : '';

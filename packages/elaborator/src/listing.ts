@@ -1,0 +1,133 @@
+// The listings of `stap -l`, `-L` and `--dump-…`: lines in SystemTap's format, as data for whoever prints them.
+import type { Ast, FunctionDeclaration, ScriptFile } from '@stapkit/parser';
+import { type Diagnostic, hasErrors, type Outcome } from '@stapkit/pass';
+import { type DraftProbe, findCell, type LocalSymbol } from './draft.js';
+import { derive, type ElaborateOptions } from './elaborate.js';
+import { type Family, formatParts } from './families/family.js';
+import { FAMILIES } from './families/table.js';
+import { bind } from './passes/bind.js';
+import type { DerivedProbe } from './passes/derive-probes.js';
+import { infer } from './passes/infer.js';
+import { tokenNamer } from './tokens.js';
+import { typeName } from './types.js';
+import { eachExpression, eachOperand, eachStatement } from './walk.js';
+
+/**
+ * What `-l` and `-L` print for the probe points of a script, which is usually `probe PATTERN {}`.
+ *
+ * @param ast the script, its library files included
+ * @param variables `-L`: with the variables that a handler could use, and their types
+ * @returns the lines, each once and sorted; errors where nothing matches
+ */
+export function listProbes(ast: Ast, options: ElaborateOptions, variables: boolean): Outcome<readonly string[]> {
+  const derived = derive(ast, options);
+  if (!variables) return { value: sortedOnce(derived.probes.map(shownName)), diagnostics: derived.diagnostics };
+  const tokens = tokenNamer(new Map(ast.sources.map((source) => [source.name, source.text])));
+  const bound = bind(ast, derived.probes, { symbols: options.symbols, tokens, guru: options.guru ?? false });
+  const diagnostics: Diagnostic[] = [...derived.diagnostics];
+  // Contradictions are for the run to report; here they only leave a type open.
+  infer(bound.draft);
+  const lines = derived.probes.map((probe, index) => {
+    const draft = bound.draft.probes[index];
+    const locals = draft ? assignedLocals(draft) : [];
+    const words = [shownName(probe)];
+    for (const local of locals) words.push(`${local.name}:${findCell(local.cell).type ?? 'unknown'}`);
+    for (const variable of probe.variables?.().variables ?? []) {
+      const type =
+        typeof variable.type === 'string'
+          ? variable.type
+          : typeName(options.symbols, variable.type) + (variable.pointsTo ? '*' : '');
+      words.push(`$${variable.name}:${type}`);
+    }
+    return words.join(' ');
+  });
+  return { value: sortedOnce(lines), diagnostics: hasErrors(diagnostics) ? diagnostics : [] };
+}
+
+/** An alias is listed by its own name, a point in code by what it resolved to. */
+function shownName(probe: DerivedProbe): string {
+  const isAlias = probe.chain.some((step) => step.how === 'alias');
+  return isAlias ? probe.written : probe.name.replace(/[?!]$/, '');
+}
+
+function sortedOnce(lines: readonly string[]): string[] {
+  return [...new Set(lines)].sort();
+}
+
+/** The locals that a handler's own code assigns, in order: what an alias offers. */
+function assignedLocals(probe: DraftProbe): LocalSymbol[] {
+  const found = new Set<LocalSymbol>();
+  type Expression = Parameters<typeof eachOperand>[0];
+  const expression = (node: Expression): void => {
+    if (node.kind === 'assignment' && node.target.kind === 'local' && !node.target.symbol.hidden) {
+      found.add(node.target.symbol);
+    }
+    eachOperand(node, expression);
+  };
+  const statement = (node: DraftProbe['body']): void => {
+    eachExpression(node, expression);
+    eachStatement(node, statement);
+  };
+  statement(probe.body);
+  return [...found];
+}
+
+/**
+ * What `--dump-probe-types` prints: every probe point pattern of the families.
+ */
+export function listProbeTypes(families: readonly Family[] = FAMILIES): readonly string[] {
+  return sortedOnce(families.flatMap((family) => family.points.map((point) => point.pattern)));
+}
+
+/**
+ * What `--dump-probe-aliases` prints: every alias of the files, with what it stands for. Names that start with an
+ * underscore are the library's own affair.
+ *
+ * @param files parsed library files, e.g. all of the tapset's
+ */
+export function listProbeAliases(files: readonly ScriptFile[]): readonly string[] {
+  return sortedOnce(
+    files.flatMap((file) =>
+      file.declarations.flatMap((declaration) => {
+        if (declaration.kind !== 'probe-alias') return [];
+        const points = declaration.points
+          .map((point) => `${formatParts(point.parts)}${point.sufficient ? '!' : point.optional ? '?' : ''}`)
+          .join(', ');
+        return declaration.names
+          .map((name) => formatParts(name.parts))
+          .filter((name) => !name.split('.').some((part) => part.startsWith('_')))
+          .map((name) => `${name} = ${points}`);
+      }),
+    ),
+  );
+}
+
+/**
+ * What `--dump-functions` prints: every public function with its types, as declared.
+ *
+ * @param files parsed library files, e.g. all of the tapset's
+ * @param properties `-v`: with the pragmas of embedded C behind each
+ */
+export function listFunctions(files: readonly ScriptFile[], properties = false): readonly string[] {
+  const lines: string[] = [];
+  for (const file of files) {
+    for (const declaration of file.declarations) {
+      if (declaration.kind !== 'function' || declaration.private || declaration.name.startsWith('__')) continue;
+      lines.push(formatFunction(declaration, properties));
+    }
+  }
+  return sortedOnce(lines);
+}
+
+function formatFunction(declaration: FunctionDeclaration, properties: boolean): string {
+  const parameters = declaration.parameters.map((parameter) => `${parameter.name}:${parameter.type ?? 'unknown'}`);
+  const result = declaration.result === undefined ? '' : `:${declaration.result}`;
+  const pragmas =
+    properties && declaration.body.kind === 'embedded-code'
+      ? declaration.body.pragmas
+          .filter((pragma) => !pragma.startsWith('runtime:'))
+          .map((pragma) => ` /* ${pragma} */`)
+          .join('')
+      : '';
+  return `${declaration.name}${result} (${parameters.join(', ')})${pragmas}`;
+}
