@@ -35,6 +35,8 @@ async function bundle(name, entry) {
     // A CommonJS file has no import.meta: what packages find beside themselves, they find beside the bundle.
     define: { 'import.meta.url': 'bundleUrl' },
     banner: { js: "const bundleUrl = require('node:url').pathToFileURL(__filename).href;" },
+    // A text compiled by node:vm has no loader for import(); all but Node's own modules are in the bundle anyway.
+    supported: { 'dynamic-import': false },
     plugins: [englishOnly],
     minify: true,
     keepNames: false,
