@@ -154,8 +154,10 @@ bool stapkit_quote(struct stapkit_context *c, char *to, const struct stapkit_quo
 		used = min(used, safe);
 		if (how->quotes)
 			to[used++] = '"';
-		while (used + 1 < room && used < safe + tail - 1)
-			to[used++] = '.';
+		if (how->quotes && used + 4 <= room) {
+			memcpy(to + used, "...", 3);
+			used += 3;
+		}
 	} else if (how->quotes) {
 		to[used++] = '"';
 	}
