@@ -33,7 +33,7 @@ export function embeddedUses(
     const index = find(match[2]!);
     if (index >= 0 && uses.get(index) !== 'write') uses.set(index, match[1] as 'read' | 'write');
   }
-  for (const match of text.code.matchAll(/STAP_(GET|SET)_(\w+)/g)) {
+  for (const match of text.code.matchAll(/STAP_GLOBAL_(GET|SET)_(\w+)/g)) {
     const index = find(match[2]!);
     if (index >= 0 && (match[1] === 'SET' || !uses.has(index))) uses.set(index, match[1] === 'SET' ? 'write' : 'read');
   }

@@ -74,23 +74,73 @@ function printFunction(
     define('STAP_RETURN()', 'goto stapkit_out');
   }
   for (const [index, how] of embeddedUses(module.script, text)) {
-    const global = module.script.globals[index]!;
-    if (global.keys.length > 0) continue;
-    const name = module.globalName(index);
-    define(`STAP_GET_${global.name}()`, `(${name})`);
-    if (how === 'write' || text.code.includes(`STAP_SET_${global.name}`))
-      define(
-        `STAP_SET_${global.name}(v)`,
-        global.type === 'string' ? `strscpy(${name}, (v), STAPKIT_STRING)` : `(${name} = (s64)(v))`,
-      );
+    for (const [name, value] of globalMacros(module, index, how === 'write')) define(name, value);
   }
+  if (text.pragmas.includes('unmangled')) lines.push(...printThis(text, parameters));
   const { line } = module.places.position(text.span);
   lines.push('\t{', `#line ${line} ${JSON.stringify(text.span.file)}`);
-  const code = text.result === 'long' && isExpression(text) ? `STAP_RETVALUE = (${text.code});` : text.code;
+  const assign = text.result === 'string' ? 'STAP_RETURN(' : 'STAP_RETVALUE = (';
+  const code = text.result !== 'none' && isExpression(text) ? `${assign}${text.code});` : text.code;
   lines.push(code, '\t}', '\tgoto stapkit_out;', 'stapkit_out:');
   lines.push(text.result === 'long' ? '\treturn stapkit_result;' : '\treturn;', '}');
   for (const name of defined) lines.push(`#undef ${name}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** STAP_GLOBAL_GET_x and STAP_GLOBAL_SET_x, with a parameter for each key and the new value last. */
+function globalMacros(module: ScriptEmission, index: number, write: boolean): [string, string][] {
+  const global = module.script.globals[index]!;
+  const name = module.globalName(index);
+  if (global.type === 'statistic') return [];
+  const isText = global.type === 'string';
+  if (global.keys.length === 0) {
+    const macros: [string, string][] = [[`STAP_GLOBAL_GET_${global.name}()`, `(${name})`]];
+    if (write)
+      macros.push([
+        `STAP_GLOBAL_SET_${global.name}(v)`,
+        isText ? `stapkit_copy(c, ${name}, (v))` : `(${name} = (s64)(v))`,
+      ]);
+    return macros;
+  }
+  const keys = global.keys.map((_, key) => `k${key}`);
+  const list = global.keys.map((type, key) => `{ .${type === 'string' ? 'text' : 'number'} = (k${key}) }`).join(', ');
+  const declared = `const union stapkit_value keys_[] = { ${list} }`;
+  const macros: [string, string][] = [
+    [
+      `STAP_GLOBAL_GET_${global.name}(${keys.join(', ')})`,
+      `({ ${declared}; stapkit_map_get${isText ? '_string' : ''}(c, ${name}, keys_); })`,
+    ],
+  ];
+  if (write)
+    macros.push([
+      `STAP_GLOBAL_SET_${global.name}(${keys.join(', ')}, v)`,
+      isText
+        ? `do { ${declared}; char *slot_ = stapkit_map_slot_string(c, ${name}, keys_); if (slot_) stapkit_copy(c, slot_, (v)); } while (0)`
+        : `do { ${declared}; s64 value_ = (v); s64 *slot_ = stapkit_map_slot(c, ${name}, keys_); if (slot_) *slot_ = value_; } while (0)`,
+    ]);
+  return macros;
+}
+
+/** `THIS->x` of scripts from before SystemTap 1.8, where the text asks for it by `unmangled`. */
+function printThis(
+  text: EmbeddedCode,
+  parameters: readonly { readonly name: string; readonly type: ValueType }[],
+): string[] {
+  const members = parameters.map((p) => `${p.type === 'string' ? 'const char *' : 's64 '}${cName(p.name)};`);
+  const values = parameters.map((p) => `.${cName(p.name)} = a_${cName(p.name)}`);
+  if (text.result === 'long') {
+    members.push('s64 *retvalue_;');
+    values.push('.retvalue_ = &stapkit_result');
+  } else if (text.result === 'string') {
+    members.push('char *__retvalue;');
+    values.push('.__retvalue = result');
+  }
+  return [
+    `\tstruct { ${members.join(' ') || 'int none;'} } stapkit_this = { ${values.join(', ') || '0'} };`,
+    '#undef THIS',
+    '#define THIS (&stapkit_this)',
+    ...(text.result === 'long' ? ['#undef __retvalue', '#define __retvalue retvalue_[0]'] : ['#undef __retvalue']),
+  ];
 }
 
 /** Embedded C as an expression gives its value by being one, without a statement. */
@@ -102,8 +152,9 @@ function isExpression(text: EmbeddedCode): boolean {
 export function printUnit(module: ScriptEmission): string | undefined {
   if (module.embedded.length === 0) return undefined;
   const globals = module.script.globals.flatMap((global, index) => {
-    if (global.keys.length > 0 || global.type === 'statistic') return [];
     const name = module.globalName(index);
+    if (global.keys.length > 0) return [`extern struct stapkit_map *${name};`];
+    if (global.type === 'statistic') return [];
     return [global.type === 'string' ? `extern char ${name}[STAPKIT_STRING];` : `extern s64 ${name};`];
   });
   return ['#include "stapkit_embedded.h"', '', ...globals, '', ...module.embedded].join('\n');

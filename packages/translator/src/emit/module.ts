@@ -130,7 +130,7 @@ function printGlobal(module: ScriptEmission, global: GlobalVariable, index: numb
   const name = module.globalName(index);
   // The unit of embedded C reaches scalars by name.
   const linkage = module.embedded.length > 0 ? '' : 'static ';
-  if (global.keys.length > 0) return `static struct stapkit_map *${name};`;
+  if (global.keys.length > 0) return `${linkage}struct stapkit_map *${name};`;
   if (global.type === 'statistic') return `static struct stapkit_statistic *${name};`;
   if (global.type === 'string') {
     const initial = global.initial?.kind === 'string' ? ` = ${cString(global.initial.value)}` : '';

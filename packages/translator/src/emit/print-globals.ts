@@ -45,6 +45,7 @@ function printScalar(global: GlobalVariable, index: number): Statement {
       left: { kind: 'statistic', type: 'long', span, operation: 'count', source },
       right: { kind: 'number', type: 'long', value: '0' },
     },
+    // biome-ignore lint/suspicious/noThenProperty: the IR's name for it
     then: print(span, [text(`${global.name} @count=0x0\n`)], []),
     else: printStatistic(global, source, [text(global.name)], []),
   };
