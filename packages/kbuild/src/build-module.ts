@@ -70,6 +70,9 @@ export async function buildModule(
   }
 }
 
+/** The architectures whose objects this package reads and writes. */
+const BITS_64 = new Set(['x86_64', 'arm64', 'powerpc', 'riscv']);
+
 function checkOptions(module: CModule, { kernel, name, instance }: BuildOptions): void {
   if (name !== undefined && !isModuleName(name)) {
     throw new DiagnosticError(
@@ -82,6 +85,14 @@ function checkOptions(module: CModule, { kernel, name, instance }: BuildOptions)
   }
   if (instance !== undefined && !/^\w{1,16}$/.test(String(instance))) {
     throw new Error(`stapkit bug: "${instance}" cannot end a module's name`);
+  }
+  if (!BITS_64.has(kernel.architecture)) {
+    throw new DiagnosticError(
+      buildError(
+        'wrong-kernel',
+        `modules for ${kernel.architecture} kernels cannot be built: only 64-bit, little-endian ones`,
+      ),
+    );
   }
   if (module.release !== kernel.release || module.architecture !== kernel.architecture) {
     throw new DiagnosticError(

@@ -12,6 +12,7 @@ import {
   readFileSync,
   renameSync,
   statSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -106,7 +107,10 @@ export async function openRuntime(options: RuntimeOptions, ctx: PassContext): Pr
   }
   const folder = join(options.cacheFolder, 'runtime', `${options.kernel.release}-${key}`);
   const present = readArchive(folder, options.runtimeFolder);
-  if (present) return present;
+  if (present) {
+    noteUse(folder);
+    return present;
+  }
   try {
     await withLock(
       `${folder}.lock`,
@@ -168,6 +172,17 @@ function readArchive(folder: string, runtimeFolder: string): RuntimeArchive | un
   } catch {
     // Not there, or damaged: either way it is built anew.
     return undefined;
+  }
+}
+
+/** Cleaning goes by the time of the last use; to the day is enough. */
+function noteUse(folder: string): void {
+  try {
+    const path = join(folder, 'archive.json');
+    const now = new Date();
+    if (now.getTime() - statSync(path).mtimeMs > 86_400_000) utimesSync(path, now, now);
+  } catch {
+    // A cache that can only be read still serves.
   }
 }
 

@@ -90,12 +90,13 @@ export function cleanCache(cacheFolder: string, force = false): CleanResult | un
       const { size, mtimeMs } = statSync(path);
       if (name.startsWith('.tmp-')) {
         // Nobody writes a file for an hour.
-        if (Date.now() - mtimeMs > 3_600_000) rmSync(path, { force: true });
+        if (Date.now() - mtimeMs > HOUR) rmSync(path, { force: true });
       } else if (!name.endsWith('.sum')) entries.push({ paths: [path, `${path}.sum`], bytes: size, used: mtimeMs });
     } catch {
       // Another run is cleaning too.
     }
   }
+  sweepRuntimes(join(cacheFolder, 'runtime'));
   entries.sort((a, b) => a.used - b.used);
   let bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
   let removed = 0;
@@ -106,6 +107,21 @@ export function cleanCache(cacheFolder: string, force = false): CleanResult | un
     removed += 1;
   }
   return { removed, bytes };
+}
+
+const HOUR = 3_600_000;
+/** Runtimes of kernels, and of versions of ours, that nobody has used for so long are gone for good. */
+const RUNTIME_LIFE = 30 * 24 * HOUR;
+
+/** Removes runtimes that were not used for a month, and what killed builds left behind. */
+function sweepRuntimes(folder: string): void {
+  for (const name of list(folder)) {
+    const path = join(folder, name);
+    const isRest = name.startsWith('.tmp-') || name.endsWith('.lock');
+    const used = modified(isRest ? path : join(path, 'archive.json')) ?? modified(path);
+    if (used === undefined || Date.now() - used < (isRest ? HOUR : RUNTIME_LIFE)) continue;
+    rmSync(path, { recursive: true, force: true });
+  }
 }
 
 function* filesBelow(folders: readonly string[]): Generator<{ folder: string; name: string }> {

@@ -1,5 +1,5 @@
 // The cache of built modules: damage, limits, cleaning.
-import { existsSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { cleanCache, entryPath, readEntry, writeEntry } from '../src/script-cache.js';
@@ -67,6 +67,24 @@ describe('cleaning', () => {
     cleanCache(folder);
     expect(readFileSync(join(folder, 'cache_mb_limit'), 'utf8')).toBe('256\n');
     expect(readFileSync(join(folder, 'cache_clean_interval_s'), 'utf8')).toBe('300\n');
+  });
+
+  test('removes runtimes that nobody uses any more, and what killed builds left', () => {
+    const folder = filled(0);
+    const add = (name: string, age: number): void => {
+      mkdirSync(join(folder, 'runtime', name), { recursive: true });
+      const file = join(folder, 'runtime', name, 'archive.json');
+      writeFileSync(file, '{}');
+      const time = new Date(Date.now() - age);
+      for (const path of [file, join(folder, 'runtime', name)]) utimesSync(path, time, time);
+    };
+    const day = 86_400_000;
+    add('6.1.0-new', day);
+    add('6.1.0-old', 31 * day);
+    add('.tmp-1-6.1.0', day);
+    add('.tmp-2-6.1.0', 1000);
+    cleanCache(folder);
+    expect(readdirSync(join(folder, 'runtime')).sort()).toEqual(['.tmp-2-6.1.0', '6.1.0-new']);
   });
 
   test('takes nonsense in a setting for the default', () => {
