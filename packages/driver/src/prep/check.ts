@@ -1,5 +1,5 @@
 // Finds out what a machine lacks for running scripts: on its own kernel, or in the embedded guest.
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { findKernelBuild, which } from '@stapkit/kbuild';
 import { type PassContext, quietContext } from '@stapkit/pass';
 import { findGuestKernels } from '@stapkit/vm';
@@ -21,16 +21,7 @@ export interface PreparationOptions {
 
 /** One thing that scripts need. Plain data. */
 export interface Requirement {
-  readonly id:
-    | 'headers'
-    | 'compiler'
-    | 'make'
-    | 'loader'
-    | 'debuginfo'
-    | 'qemu'
-    | 'busybox'
-    | 'guest-kernel'
-    | 'setpriv';
+  readonly id: 'headers' | 'compiler' | 'make' | 'loader' | 'debuginfo' | 'qemu' | 'xz' | 'guest-kernel' | 'setpriv';
   /** What it is, in the user's words. */
   readonly title: string;
   readonly present: boolean;
@@ -132,6 +123,7 @@ async function buildRequirements(machine: Machine, release: string | undefined):
   ];
 }
 
+/** The guest loads modules with this machine's own programs too. */
 function hostRequirements(machine: Machine): Requirement[] {
   return [program(machine, 'loader', 'insmod and rmmod', ['insmod', 'busybox'], { apt: ['kmod'], dnf: ['kmod'] })];
 }
@@ -148,7 +140,9 @@ async function guestRequirements(
       apt: ['qemu-system-x86'],
       dnf: ['qemu-system-x86-core'],
     }),
-    busyboxRequirement(machine),
+    ...hostRequirements(machine),
+    // Debian packs its kernel images with xz, whose dictionary is too large for the library that reads small files.
+    program(machine, 'xz', 'xz, to unpack the kernel', ['xz'], { apt: ['xz-utils'], dnf: ['xz'] }),
     program(machine, 'setpriv', 'setpriv', ['setpriv'], { apt: ['util-linux'], dnf: ['util-linux'] }),
     {
       id: 'guest-kernel',
@@ -162,32 +156,6 @@ async function guestRequirements(
       },
     },
   ];
-}
-
-/** The guest's first programs come from busybox, alone in a small file system: it must need no library. */
-function busyboxRequirement(machine: Machine): Requirement {
-  const path = which('busybox', machine.path);
-  const present = path !== undefined && isStatic(path);
-  return {
-    id: 'busybox',
-    title: 'static busybox, for the guest to boot with',
-    present,
-    required: true,
-    ...(present ? { path } : {}),
-    packages: { apt: ['busybox-static'], dnf: ['busybox'] },
-  };
-}
-
-function isStatic(program: string): boolean {
-  const head = Buffer.alloc(4096);
-  const file = openSync(program, 'r');
-  try {
-    readSync(file, head, 0, head.length, 0);
-  } finally {
-    closeSync(file);
-  }
-  // A dynamic program names its loader near its start, e.g. /lib64/ld-linux-x86-64.so.2.
-  return !/\/ld[-\w]*\.so|ld-linux|ld-musl/.test(head.toString('latin1'));
 }
 
 function program(

@@ -16,7 +16,7 @@ const BRINGS: Readonly<Record<string, (machine: FakeMachine) => void>> = {
   make: (machine) => machine.addProgram('make'),
   kmod: (machine) => machine.addProgram('insmod'),
   'qemu-system-x86': (machine) => machine.addProgram('qemu-system-x86_64'),
-  'busybox-static': (machine) => machine.addProgram('busybox'),
+  'xz-utils': (machine) => machine.addProgram('xz'),
   'util-linux': (machine) => machine.addProgram('setpriv'),
   [`linux-headers-${RELEASE}`]: (machine) => machine.addHeaders(RELEASE),
   [`linux-image-${RELEASE}-dbg`]: (machine) => machine.put(`usr/lib/debug/boot/vmlinux-${RELEASE}`, ''),
