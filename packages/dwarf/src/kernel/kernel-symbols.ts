@@ -131,6 +131,11 @@ export interface KernelSymbols {
   functionPrototype(name: string, module?: string): PrototypeText | undefined;
   /** The members of a structure or union, or of what a typedef stands for; undefined where there is none. */
   structMembers(name: string, module?: string): readonly MemberText[] | undefined;
+  /**
+   * What is known of a module: its types (`typed`), only the names of its functions (`names`: it has no BTF), or nothing
+   * (`missing`).
+   */
+  moduleState(module: string): 'typed' | 'names' | 'missing';
   /** The names of the modules whose files are there, in order. */
   modules(): readonly string[];
   /** Closes the files that are open. */
@@ -148,10 +153,10 @@ export interface KernelSources {
   readonly types: Pick<NameTable, 'find'>;
   readonly enumerators: Pick<NameTable, 'find'>;
   readonly tracepoints: Pick<NameTable, 'match' | 'all'>;
-  /** A module's facts; undefined where there is no such module or it has no BTF. */
+  /** A module's facts; undefined where there is no such module. */
   module(name: string): ModuleFacts | undefined;
   moduleNames(): readonly string[];
-  /** Modules that have a tracepoint of a name. */
+  /** The subsystem of a tracepoint, where something tells. */
   systemOf(tracepoint: string): string | undefined;
   close(): void;
 }
@@ -312,11 +317,23 @@ export function kernelSymbols(sources: KernelSources): KernelSymbols {
     return inKernel === undefined ? undefined : { btf, ordinal: 0, id: inKernel };
   }
 
+  /**
+   * The modules that may have a tracepoint: those whose names begin as the tracepoint's or its subsystem's does
+   * (`ext4_sync_file_enter`: ext4; `kvm_exit`: kvm, kvm_intel, …). To look into every module takes seconds.
+   */
+  function likelyModules(system: string | undefined, name: string): string[] {
+    const start = /^[a-z0-9]{2,}/i.exec(system ?? name)?.[0];
+    // A bare `*` or `e*` asks for all there are of the kernel itself.
+    if (start === undefined || (system === undefined && /^[a-z0-9]*[*?[]/i.test(name))) return [];
+    if (system === undefined && sources.tracepoints.match(name).length > 0) return [];
+    return sources.moduleNames().filter((module) => module === start || module.startsWith(`${start}_`));
+  }
+
   function findFunction(name: string, module?: string): { btf: Btf; id: number } | undefined {
     if (module !== undefined) {
       const own = moduleOf(module);
       const hit = own?.facts.functions(name)[0];
-      return own && hit ? { btf: own.facts.btf, id: hit.id } : undefined;
+      return own?.facts.typed && hit ? { btf: own.facts.btf, id: hit.id } : undefined;
     }
     const [id] = sources.functions.find(name);
     return id === undefined ? undefined : { btf, id };
@@ -348,6 +365,14 @@ export function kernelSymbols(sources: KernelSources): KernelSymbols {
       const system = colon < 0 ? undefined : pattern.slice(0, colon);
       const name = pattern.slice(colon + 1);
       const found = sources.tracepoints.match(name).map((hit) => tracepointFacts(btf, 0, hit.name, hit.id));
+      for (const module of likelyModules(system, name)) {
+        const own = moduleOf(module);
+        for (const hit of own?.facts.tracepoints(name) ?? []) {
+          const facts = tracepointFacts(own!.facts.btf, own!.ordinal, hit.name, hit.id, own!.name);
+          // A module's tracepoints are of the subsystem of its own name, unless something says otherwise.
+          found.push(facts.system === undefined ? { ...facts, system: own!.name } : facts);
+        }
+      }
       if (system === undefined) return found;
       const expression = systemExpression(system);
       return found.filter((facts) => facts.system !== undefined && expression.test(facts.system));
@@ -404,6 +429,10 @@ export function kernelSymbols(sources: KernelSources): KernelSymbols {
         bitOffset: m.bitOffset,
         ...(m.bitSize === undefined ? {} : { bitSize: m.bitSize }),
       }));
+    },
+    moduleState(module) {
+      const own = moduleOf(module);
+      return own ? (own.facts.typed ? 'typed' : 'names') : 'missing';
     },
     modules: () => sources.moduleNames(),
     close: () => sources.close(),

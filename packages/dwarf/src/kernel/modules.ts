@@ -1,8 +1,9 @@
 // Kernel modules: where their files are, and the names in their split BTF.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Btf, BtfKind, parseBtf } from '../btf/btf.js';
 import { compressionFormat, unpackSync } from '../decompress/decompress.js';
+import { STT_FUNC } from '../elf/constants.js';
 import { type ElfFile, isElf, openElf } from '../elf/elf-file.js';
 import { openFileSource } from '../io/byte-source.js';
 import { globSource, toKey } from '../io/parts-file.js';
@@ -11,6 +12,8 @@ import { globSource, toKey } from '../io/parts-file.js';
 export interface ModuleFacts {
   readonly name: string;
   readonly btf: Btf;
+  /** False where the module has no BTF: only its functions' names are known, and their ids are 0. */
+  readonly typed: boolean;
   /** The module's own functions that match a pattern, in order. */
   functions(pattern: string): readonly { readonly name: string; readonly id: number }[];
   /** The module's own types of a name, the preferred one first. */
@@ -51,16 +54,9 @@ export function listModuleFiles(folder: string): Map<string, string> {
       const path = (line.split(':', 1)[0] ?? '').trim();
       if (MODULE_FILE.test(path)) add(path);
     }
-    // modules.order names .ko files even where they have been packed since; modules.dep is what depmod found.
-    if (files.size > 0 && list === 'modules.dep') return files;
     if (files.size > 0) break;
   }
-  const walked = files.size === 0;
-  const packed = walked ? undefined : packedSuffix(files.values().next().value!);
-  if (!walked) {
-    if (packed) for (const [name, path] of files) files.set(name, path + packed);
-    return files;
-  }
+  if (files.size > 0) return files;
   const walk = (relative: string, depth: number) => {
     if (depth > 12) return;
     let entries: import('node:fs').Dirent[];
@@ -80,16 +76,14 @@ export function listModuleFiles(folder: string): Map<string, string> {
   return files;
 }
 
-function packedSuffix(path: string): string | undefined {
-  for (const suffix of ['', '.xz', '.zst', '.gz']) {
-    try {
-      openFileSource(path + suffix).close();
-      return suffix || undefined;
-    } catch {
-      // The next one may be there.
-    }
-  }
-  return undefined;
+/**
+ * The file that a listed module really has: modules.order names .ko files even where they have been packed since.
+ *
+ * @returns undefined where there is none
+ */
+export function resolveModuleFile(path: string): string | undefined {
+  const plain = path.replace(/\.(?:gz|xz|zst)$/, '');
+  return [path, plain, `${plain}.xz`, `${plain}.zst`, `${plain}.gz`].find((candidate) => existsSync(candidate));
 }
 
 /**
@@ -114,17 +108,21 @@ export function openModuleFile(path: string): ElfFile {
 }
 
 /**
- * Reads the split BTF of a module.
+ * Reads what a module's file says: its split BTF, or, where it has none (before Linux 5.11, or built apart from its
+ * kernel), the names of its functions alone.
  *
- * @param path the module's file, or a raw blob as in /sys/kernel/btf
+ * @param path the module's file
  * @param base the kernel's BTF
- * @returns undefined where the file has no BTF
  */
-export function readModuleFacts(name: string, path: string, base: Btf): ModuleFacts | undefined {
+export function readModuleFacts(name: string, path: string, base: Btf): ModuleFacts {
   const elf = openModuleFile(path);
   try {
     const section = elf.section('.BTF');
-    return section && moduleFacts(name, parseBtf(elf.sectionBytes(section), path, base));
+    const facts = section && moduleFacts(name, parseBtf(elf.sectionBytes(section), path, base));
+    if (facts) return facts;
+    const names = new Set<string>();
+    for (const symbol of elf.symbols()) if (symbol.type === STT_FUNC && symbol.section !== 0) names.add(symbol.name);
+    return moduleFacts(name, base, [...names]);
   } finally {
     elf.close();
   }
@@ -135,12 +133,16 @@ export function readRawModuleFacts(name: string, path: string, base: Btf): Modul
   return moduleFacts(name, parseBtf(readFileSync(path), path, base));
 }
 
-/** Makes the name tables of a module's BTF. */
-export function moduleFacts(name: string, btf: Btf): ModuleFacts {
-  const functions: { name: string; id: number }[] = [];
+/**
+ * Makes the name tables of a module's BTF.
+ *
+ * @param bare the names of functions of a module without BTF; `btf` is then the kernel's, and nothing of it counts
+ */
+export function moduleFacts(name: string, btf: Btf, bare?: readonly string[]): ModuleFacts {
+  const functions: { name: string; id: number }[] = (bare ?? []).map((own) => ({ name: own, id: 0 }));
   const types = new Map<string, number[]>();
   const enumerators = new Map<string, number>();
-  for (const id of btf.ids()) {
+  for (const id of bare ? [] : btf.ids()) {
     switch (btf.kindOf(id)) {
       case BtfKind.FUNC:
         functions.push({ name: btf.nameOf(id), id });
@@ -176,6 +178,7 @@ export function moduleFacts(name: string, btf: Btf): ModuleFacts {
   return {
     name,
     btf,
+    typed: bare === undefined,
     functions: match(''),
     tracepoints: match('__traceiter_'),
     types: (wanted) => types.get(wanted) ?? [],

@@ -288,7 +288,8 @@ async function symbolsOf(
           // Not loaded: its file may be there.
         }
       }
-      const file = moduleFiles().get(name);
+      const listed = moduleFiles().get(name);
+      const file = listed === undefined ? undefined : modules.resolveModuleFile(listed);
       return file === undefined ? undefined : modules.readModuleFacts(name, file, facts.btf);
     },
     moduleNames: () => [...moduleFiles().keys()].sort(),

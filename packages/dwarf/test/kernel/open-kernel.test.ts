@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type KernelSymbols, openKernel } from '../../src/index.js';
-import { BtfWriter, buildIdNote, writeBzImage, writeElf } from '../helpers/bytes.js';
+import { BtfWriter, ByteWriter, buildIdNote, writeBzImage, writeElf } from '../helpers/bytes.js';
 
 const RELEASE = '6.1.0-test';
 const BUILD_ID = '00112233445566778899aabbccddeeff00112233';
@@ -221,6 +221,50 @@ test('a module’s functions and types come from its split BTF', async () => {
   expect(kernel.type('ext9_inode')).toBeUndefined();
   expect(kernel.type('ext9_inode', 'ext_9')).toBeDefined();
   expect(kernel.functions('*', 'no_such')).toEqual([]);
+});
+
+test('a module’s tracepoints are found by the module’s name', async () => {
+  const base = kernelBtf();
+  const split = new BtfWriter(true, base);
+  split.func(
+    '__traceiter_ext9_sync',
+    split.prototype(0, [
+      ['__data', 0],
+      ['count', 1],
+    ]),
+  );
+  const modules = join(folder, 'modules-traced');
+  mkdirSync(modules);
+  writeFileSync(join(modules, 'ext9.ko'), writeElf([{ name: '.BTF', bytes: split.finish() }], { type: 1 }));
+  const kernel = await open(write('vmlinux-traced', vmlinux(base.finish())), join(folder, 'c7b'), {
+    modulesFolder: modules,
+  });
+  const expected = [{ name: 'ext9_sync', module: 'ext9', system: 'ext9', arguments: [{ name: 'count', type: 1 }] }];
+  expect(kernel.tracepoints('ext9_sync')).toEqual(expected);
+  expect(kernel.tracepoints('ext9:*')).toEqual(expected);
+  expect(kernel.tracepoints('*').map((t) => t.module)).toEqual([undefined, undefined]);
+});
+
+test('a module without BTF tells the names of its functions', async () => {
+  const strings = Buffer.from('\0old_open\0');
+  const symbols = new ByteWriter().bytes(new Uint8Array(24)).u32(1).u8(2, 0).u16(3).u64(0).u64(8).finish();
+  const modules = join(folder, 'modules-old');
+  mkdirSync(modules);
+  const sections = [
+    { name: '.symtab', type: 2, link: 2, bytes: symbols },
+    { name: '.strtab', type: 3, bytes: strings },
+    { name: '.text', flags: 6, bytes: Buffer.alloc(8) },
+  ];
+  writeFileSync(join(modules, 'old.ko'), writeElf(sections, { type: 1 }));
+  // The list names a file that was packed since it was written, and one that is gone.
+  writeFileSync(join(modules, 'modules.order'), 'old.ko.xz\ngone.ko\n');
+  const image = write('vmlinux-old', vmlinux(kernelBtf().finish()));
+  const kernel = await open(image, join(folder, 'c7c'), { modulesFolder: modules });
+  expect(kernel.functions('*', 'old')).toEqual([
+    { name: 'old_open', module: 'old', parameters: [], result: undefined },
+  ]);
+  expect(kernel.functionPrototype('old_open', 'old')).toBeUndefined();
+  expect(['old', 'gone', 'none'].map((name) => kernel.moduleState(name))).toEqual(['names', 'missing', 'missing']);
 });
 
 describe('the cache', () => {
