@@ -63,9 +63,10 @@ export async function choosePlace(
   if (!kernel && wanted !== undefined && options.lastPass < 5) {
     return { where: 'host', release: wanted, build: named! };
   }
-  if (!kernel) {
-    await prepare(wanted);
-    kernel = await find();
+  // A kernel alone is not enough to run a script; passes that come before need no more of the guest than that.
+  if (!kernel || options.lastPass === 5) {
+    await prepare(kernel?.release ?? wanted);
+    kernel ??= await find();
   }
   if (!kernel) {
     throw new DiagnosticError({

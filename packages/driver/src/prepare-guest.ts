@@ -35,7 +35,9 @@ export async function prepareForGuest(release: string | undefined, io: CommandIo
   const after = await prepare(report, options, {
     ...context,
     verbosity: 1,
-    log: (_level, text) => reporter.line(text),
+    log: (level, text) => {
+      if (level <= 1) reporter.line(`stapkit: ${text} …`);
+    },
   });
   if (!after.ready) {
     throw new DiagnosticError({
