@@ -1,5 +1,5 @@
 // The port to the running kernel: insmod, rmmod and the files below /proc/stapkit.
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { constants, existsSync, read as readFd, write as writeFd } from 'node:fs';
 import { access, type FileHandle, open, readFile } from 'node:fs/promises';
 import { release } from 'node:os';
@@ -30,26 +30,65 @@ const UNLOAD_PATIENCE = 5000;
 
 /** The port to the kernel that we run on. */
 export function kernelPort(): ModulePort {
-  return { load: loadModule, open: openModule, unload: unloadModule };
+  const guards = new Map<string, LoadGuard>();
+  const release = async (name: string): Promise<void> => {
+    const guard = guards.get(name);
+    guards.delete(name);
+    await guard?.release();
+  };
+  return {
+    async load(module, parameters) {
+      guards.set(module.name, await loadModule(module, parameters));
+    },
+    async open(name) {
+      try {
+        return await openModule(name);
+      } finally {
+        await release(name);
+      }
+    },
+    async unload(name) {
+      await release(name);
+      await unloadModule(name);
+    },
+  };
+}
+
+/**
+ * Loads a module and holds its control file until we hold it ourselves. Whatever kills us meanwhile closes our end of the
+ * shell's standard input: the shell ends, the control file's last opener is gone, and the module goes by itself. Signals
+ * of the terminal reach the whole process group; neither the shell nor insmod may end by them.
+ */
+const LOAD_AND_HOLD = `trap '' INT TERM HUP QUIT
+"$@" || exit
+echo loaded
+exec 3>"$CONTROL" || exit 0
+read -r end`;
+
+/** A shell that holds a module's control file. */
+interface LoadGuard {
+  /** Lets it go. */
+  release(): Promise<void>;
 }
 
 async function loadModule(
   module: { readonly path: string; readonly name: string },
   parameters: readonly string[],
-): Promise<void> {
+): Promise<LoadGuard> {
   try {
     await access(module.path, constants.R_OK);
   } catch (error) {
     throw new DiagnosticError(noModuleFile(module.path, reasonOf(error)));
   }
   const since = kernelTime();
-  const result = await runTool('insmod', [module.path, ...parameters.map(quoteParameter)]);
-  if (result.exitStatus === 0) return;
+  const argv = toolArgv('insmod', [module.path, ...parameters.map(quoteParameter)]);
+  const result = await startGuard(argv, join(PROC_FOLDER, module.name, 'control'));
+  if (typeof result !== 'string') return result;
   const info = await readModuleInfo(module.path).catch(() => undefined);
   if (!info) throw new DiagnosticError(notAModule(module.path));
-  const words = insmodWords(result.text);
+  const words = insmodWords(result);
   throw new DiagnosticError(
-    moduleRefused(module.name, refusalReason(words), words, await kernelWords(info.name, since), {
+    moduleRefused(module.name, refusalReason(words), words, kernelWords(info.name, since), {
       vermagic: info.vermagic,
       runningRelease: release(),
       lockdown: await lockdownState(),
@@ -161,20 +200,57 @@ interface ToolResult {
   readonly text: string;
 }
 
-/** Runs insmod or rmmod: kmod's from PATH or the system's folders, or busybox's. */
-async function runTool(tool: 'insmod' | 'rmmod', args: readonly string[]): Promise<ToolResult> {
+/** The command line of insmod or rmmod: kmod's from PATH or the system's folders, or busybox's. */
+function toolArgv(tool: 'insmod' | 'rmmod', args: readonly string[]): [program: string, ...argv: string[]] {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/sbin', '/usr/sbin', '/bin', '/usr/bin'];
   const find = (name: string): string | undefined =>
     folders.map((folder) => join(folder || '.', name)).find((path) => path.startsWith('/') && existsSync(path));
   const direct = find(tool);
-  const busybox = direct ? undefined : find('busybox');
-  const program = direct ?? busybox;
-  if (!program) throw new DiagnosticError(noLoader());
-  const argv = busybox ? [tool, ...args] : [...args];
+  if (direct) return [direct, ...args];
+  const busybox = find('busybox');
+  if (busybox) return [busybox, tool, ...args];
+  throw new DiagnosticError(noLoader());
+}
+
+const toolEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env, LC_ALL: 'C' });
+
+function runTool(tool: 'rmmod', args: readonly string[]): Promise<ToolResult> {
+  const [program, ...argv] = toolArgv(tool, args);
   return new Promise((resolve) => {
-    execFile(program, argv, { encoding: 'utf8', env: { ...process.env, LC_ALL: 'C' } }, (error, _stdout, stderr) => {
+    execFile(program, argv, { encoding: 'utf8', env: toolEnvironment() }, (error, _stdout, stderr) => {
       const exitStatus = error ? (typeof error.code === 'number' ? error.code : 1) : 0;
       resolve({ exitStatus, text: stderr || (error ? error.message : '') });
+    });
+  });
+}
+
+/** Runs insmod in the shell that holds the module; returns what insmod said where it failed. */
+function startGuard(argv: readonly string[], control: string): Promise<LoadGuard | string> {
+  const child = spawn('/bin/sh', ['-c', LOAD_AND_HOLD, 'sh', ...argv], {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...toolEnvironment(), CONTROL: control },
+  });
+  // It may end by itself, with nobody to read from its standard input.
+  child.stdin.on('error', () => {});
+  let words = '';
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    words += text;
+  });
+  return new Promise((resolve, reject) => {
+    const closed = new Promise<void>((close) => {
+      child.once('close', () => {
+        resolve(words);
+        close();
+      });
+    });
+    child.once('error', reject);
+    child.stdout.once('data', () => {
+      resolve({
+        async release() {
+          child.stdin.end();
+          await closed;
+        },
+      });
     });
   });
 }

@@ -1,6 +1,5 @@
 // The kernel's own words about what it refused: the new lines of /dev/kmsg that concern a module.
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { closeSync, constants, openSync, readSync } from 'node:fs';
 
 /** One line of the kernel's log. */
 interface LogLine {
@@ -24,11 +23,10 @@ export function kernelTime(): number {
  * @param name the module's name
  * @param since what kernelTime() returned before the module was loaded
  */
-export async function kernelWords(name: string, since: number): Promise<string[]> {
+export function kernelWords(name: string, since: number): string[] {
   // printk's clock may lag behind the monotonic one by a little.
   const earliest = since - 100_000;
-  const lines = await readLog().catch(() => []);
-  const words = lines
+  const words = tryReadLog()
     .filter((line) => line.time >= earliest)
     .map((line) => line.text)
     .filter((text) => text.includes(name) || /lockdown|lock down|Loading of .*module|PKCS|x509|vermagic/i.test(text));
@@ -37,16 +35,26 @@ export async function kernelWords(name: string, since: number): Promise<string[]
   return more > 1 ? [...different.slice(0, MOST_LINES), `… and ${more} lines more`] : different;
 }
 
-async function readLog(): Promise<LogLine[]> {
-  const log = await open('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK);
+function tryReadLog(): LogLine[] {
   try {
-    const lines: LogLine[] = [];
+    return readLog();
+  } catch {
+    // Reading the log can be forbidden (kernel.dmesg_restrict).
+    return [];
+  }
+}
+
+/** Reads at once, not in the thread pool: there are thousands of lines, one a read, and none of the reads waits. */
+function readLog(): LogLine[] {
+  const lines: LogLine[] = [];
+  const log = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
     // The kernel hands out one record a read, of at most 8 KiB (Documentation/ABI/testing/dev-kmsg).
     const buffer = Buffer.allocUnsafe(8192);
     for (;;) {
       let length: number;
       try {
-        length = (await log.read(buffer, 0, buffer.length, null)).bytesRead;
+        length = readSync(log, buffer, 0, buffer.length, null);
       } catch (error) {
         // EPIPE: the record was overwritten while we read; the next read goes on behind it.
         if ((error as NodeJS.ErrnoException).code === 'EPIPE') continue;
@@ -57,6 +65,6 @@ async function readLog(): Promise<LogLine[]> {
       if (match) lines.push({ time: Number(match[1]), text: match[2]! });
     }
   } finally {
-    await log.close();
+    closeSync(log);
   }
 }

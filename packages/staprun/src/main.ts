@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { fstatSync, writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { type CommandIo, staprunCommand } from './cli.js';
-import { writeErrors, writeOutput } from './streams.js';
+import { isOutputPending, writeErrors, writeOutput } from './streams.js';
 
 /** Set for a process that `-D` has made: descriptor 3 takes the word that it is ready. */
 const DAEMON_VARIABLE = 'STAPRUN_DAEMON';
@@ -27,7 +27,8 @@ function runInBackground(argv: readonly string[]): Promise<{ pid: number } | { e
 async function main(): Promise<void> {
   const isDaemon = process.env[DAEMON_VARIABLE] !== undefined;
   delete process.env[DAEMON_VARIABLE];
-  let ending = false;
+  let ending: NodeJS.Signals | undefined;
+  let signals = 0;
   const io: CommandIo = {
     output: writeOutput,
     errors: writeErrors,
@@ -36,8 +37,8 @@ async function main(): Promise<void> {
     onSignal(signal, act) {
       const listener = (): void => {
         if (ENDING.has(signal)) {
-          if (ending) giveUpLater(signal);
-          ending = true;
+          ending = signal;
+          if (++signals > PATIENCE) die(signal);
         }
         act();
       };
@@ -47,6 +48,8 @@ async function main(): Promise<void> {
     ...(isDaemon ? { ready } : { background: runInBackground }),
   };
   const exitStatus = await staprunCommand(process.argv.slice(2), io);
+  // The module is gone by now. A thread that hangs in a write would keep us from leaving in the ordinary way.
+  if (isOutputPending()) die(ending ?? 'SIGTERM');
   process.exit(exitStatus);
 }
 
@@ -61,21 +64,16 @@ function ready(): void {
   }
 }
 
-/** The signals that end a run; the second one forces the end. */
+/** The signals that end a run: the first in good order, the second without waiting for the output to be taken. */
 const ENDING: ReadonlySet<NodeJS.Signals> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP']);
 
-/** How long the forced end may take, in milliseconds, before we go by the signal itself. */
-const FORCED_PATIENCE = 3000;
+/** So many signals are heard; after one more there is nothing to wait for. The module then goes by itself. */
+const PATIENCE = 4;
 
-/**
- * After a second signal the end is forced; where even that takes long, because a thread of ours hangs in a write that
- * nobody takes, the process dies by the signal. The module then stops and goes by itself.
- */
-function giveUpLater(signal: NodeJS.Signals): void {
-  setTimeout(() => {
-    process.removeAllListeners(signal);
-    process.kill(process.pid, signal);
-  }, FORCED_PATIENCE).unref();
+/** Ends this process by a signal. */
+function die(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }
 
 void main();

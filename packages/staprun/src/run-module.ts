@@ -237,7 +237,7 @@ class ModuleRun {
       this.#options.onStarted?.();
     } catch (error) {
       // The begin probes may have printed, and the reader waits for an end.
-      this.fail(startFailed(this.#module.name, reasonOf(error), await kernelWords(this.#module.name, since)));
+      this.fail(startFailed(this.#module.name, reasonOf(error), kernelWords(this.#module.name, since)));
       void this.#requestExit();
     } finally {
       this.#started.resolve();

@@ -6,6 +6,21 @@ import { write, writeSync } from 'node:fs';
  * signal would be heard while the reader does not read.
  */
 export function writeOutput(chunk: Uint8Array): Promise<void> {
+  pending += 1;
+  return writeAll(chunk).finally(() => {
+    pending -= 1;
+  });
+}
+
+/** Writes to standard output that are under way. */
+let pending = 0;
+
+/** True where a thread may hang in a write that nobody takes; process.exit would wait for it. */
+export function isOutputPending(): boolean {
+  return pending > 0;
+}
+
+function writeAll(chunk: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     let from = 0;
     const go = (): void => {
