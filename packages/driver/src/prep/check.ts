@@ -61,7 +61,7 @@ export async function checkPreparation(
     options.release ??
     (mode === 'host' ? machine.release : await chooseGuestRelease(machine, options.cacheFolder, ctx));
   const requirements = [
-    ...(await buildRequirements(machine, release)),
+    ...(await buildRequirements(machine, options.cacheFolder, release)),
     ...(mode === 'host' ? hostRequirements(machine) : await guestRequirements(machine, options.cacheFolder, release)),
     debuginfoRequirement(machine, release, options.debuginfo ?? false),
   ];
@@ -77,9 +77,15 @@ export async function checkPreparation(
   };
 }
 
-async function buildRequirements(machine: Machine, release: string | undefined): Promise<Requirement[]> {
+async function buildRequirements(
+  machine: Machine,
+  cacheFolder: string,
+  release: string | undefined,
+): Promise<Requirement[]> {
   const found =
-    release === undefined ? undefined : await findKernelBuild(release, { root: machine.root, path: machine.path });
+    release === undefined
+      ? undefined
+      : await findKernelBuild(release, { root: machine.root, path: machine.path, cacheFolder });
   const kernel = found?.value;
   const lacksHeaders =
     kernel === undefined && !found?.diagnostics.some(({ code }) => code === 'kbuild/compiler-missing');

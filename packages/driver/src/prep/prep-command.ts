@@ -5,6 +5,7 @@ import { cacheFolder } from '../folders.js';
 import type { CommandIo } from '../io.js';
 import { checkPreparation, type PreparationOptions, type PreparationReport } from './check.js';
 import type { Machine } from './machine.js';
+import { fetchKernelPackages, type OtherKernelOptions } from './other-suite.js';
 import { preparationCommands, prepare } from './prepare.js';
 
 const USAGE = `Usage: stap-prep [options] [KERNEL_RELEASE]
@@ -18,6 +19,8 @@ cannot load modules, the embedded guest's) and installs them.
   --host            for running scripts on this machine's kernel
   --vm              for running scripts in the embedded guest
   --kernel RELEASE  the same as KERNEL_RELEASE
+  --suite SUITE     fetch the kernel's headers and image from another Debian suite,
+                    e.g. bookworm-backports; nothing of it is installed
   --debuginfo       the kernel's debug information too (large)
   -v, --verbose     show what the package manager prints
   -h, --help        show this text
@@ -44,15 +47,18 @@ export async function prepCommand(argv: readonly string[], io: CommandIo, machin
     return 0;
   }
   const cache = cacheFolder(io.env);
-  const options: PreparationOptions = {
-    cacheFolder: cache,
-    mode: flags.host ? 'host' : flags.vm ? 'vm' : 'auto',
-    debuginfo: flags.debuginfo ?? false,
-    ...(release === undefined ? {} : { release }),
-    ...(machine ? { machine } : {}),
-  };
   const ctx = contextOf(io, flags.verbose ? 2 : 0);
+  const common = { cacheFolder: cache, ...(machine ? { machine } : {}) };
   try {
+    const named = release === undefined ? {} : { release };
+    const fetched =
+      flags.suite === undefined ? named : await fetchKernel({ ...common, ...named, suite: flags.suite }, ctx);
+    const options: PreparationOptions = {
+      ...common,
+      ...fetched,
+      mode: flags.host ? 'host' : flags.vm || flags.suite !== undefined ? 'vm' : 'auto',
+      debuginfo: flags.debuginfo ?? false,
+    };
     let report = await checkPreparation(options, ctx);
     if (!flags.check && !report.ready) {
       if (!flags.json) for (const line of reasonLines(report)) io.stderr(`${line}\n`);
@@ -77,12 +83,19 @@ export async function prepCommand(argv: readonly string[], io: CommandIo, machin
   }
 }
 
+/** Fetches a kernel of another suite, so that what follows finds its headers and image. */
+async function fetchKernel(options: OtherKernelOptions, ctx: PassContext): Promise<{ readonly release: string }> {
+  const { release } = await fetchKernelPackages(options, ctx);
+  return { release };
+}
+
 interface Flags {
   readonly check?: boolean;
   readonly json?: boolean;
   readonly host?: boolean;
   readonly vm?: boolean;
   readonly kernel?: string;
+  readonly suite?: string;
   readonly debuginfo?: boolean;
   readonly verbose?: boolean;
   readonly help?: boolean;
@@ -99,6 +112,7 @@ function readArguments(argv: readonly string[]): { flags: Flags; release: string
         host: { type: 'boolean' },
         vm: { type: 'boolean' },
         kernel: { type: 'string' },
+        suite: { type: 'string' },
         debuginfo: { type: 'boolean' },
         verbose: { type: 'boolean', short: 'v' },
         help: { type: 'boolean', short: 'h' },
@@ -107,6 +121,11 @@ function readArguments(argv: readonly string[]): { flags: Flags; release: string
     const named = [...positionals, ...(values.kernel === undefined ? [] : [values.kernel])];
     if (new Set(named).size > 1) return { fault: `one kernel at a time, not ${named.join(' and ')}` };
     if (values.host && values.vm) return { fault: '--host and --vm exclude each other' };
+    if (values.suite !== undefined && !/^[a-z][\w./-]*$/.test(values.suite)) {
+      return { fault: `"${values.suite}" is not a suite, such as bookworm-backports` };
+    }
+    if (values.suite !== undefined && (values.check || values.host))
+      return { fault: '--suite fetches a kernel for the guest' };
     const bad = named.find((name) => !/^\d[\w.+~-]*$/.test(name));
     if (bad !== undefined) return { fault: `"${bad}" is not a kernel release, such as 6.1.0-56-amd64` };
     return { flags: values, release: named[0] };

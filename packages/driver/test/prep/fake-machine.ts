@@ -9,6 +9,8 @@ import type { Machine } from '../../src/prep/index.js';
 
 export const RELEASE = '6.1.0-56-amd64';
 
+const CONFIG = 'CONFIG_CC_VERSION_TEXT="gcc-12 (Debian) 12.2.0"\nCONFIG_GCC_VERSION=120200\nCONFIG_X86_64=y\n';
+
 /** What installing a package brings. */
 const BRINGS: Readonly<Record<string, (machine: FakeMachine) => void>> = {
   'gcc-12': (machine) => machine.addProgram('gcc-12'),
@@ -67,10 +69,7 @@ export class FakeMachine implements Machine {
 
   addHeaders(release: string): void {
     const folder = `usr/src/linux-headers-${release}`;
-    this.put(
-      `${folder}/.config`,
-      'CONFIG_CC_VERSION_TEXT="gcc-12 (Debian) 12.2.0"\nCONFIG_GCC_VERSION=120200\nCONFIG_X86_64=y\n',
-    );
+    this.put(`${folder}/.config`, CONFIG);
     this.put(`${folder}/Makefile`, '');
     this.put(`${folder}/include/generated/autoconf.h`, '');
     this.put(`${folder}/include/generated/utsrelease.h`, `#define UTS_RELEASE "${release}"\n`);
@@ -135,7 +134,12 @@ export class FakeMachine implements Machine {
         join(folder, 'Makefile'),
         isCommon ? '' : 'include /usr/src/linux-headers-6.1.0-56-common/Makefile\n',
       );
-      if (!isCommon) symlinkSync('/usr/lib/linux-kbuild-6.1/scripts', join(folder, 'scripts'));
+      if (isCommon) return result(0, '');
+      symlinkSync('/usr/lib/linux-kbuild-6.1/scripts', join(folder, 'scripts'));
+      writeFileSync(join(folder, '.config'), CONFIG);
+      mkdirSync(join(folder, 'include/generated'), { recursive: true });
+      writeFileSync(join(folder, 'include/generated/autoconf.h'), '');
+      writeFileSync(join(folder, 'include/generated/utsrelease.h'), `#define UTS_RELEASE "${RELEASE}"\n`);
       return result(0, '');
     }
     mkdirSync(join(into, 'boot'), { recursive: true });

@@ -3,8 +3,8 @@ import { existsSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { DiagnosticError, quietContext } from '@stapkit/pass';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { fetchKernelPackages } from '../../src/prep/index.js';
-import { FakeMachine, RELEASE } from './fake-machine.js';
+import { fetchKernelPackages, prepCommand } from '../../src/prep/index.js';
+import { FakeMachine, RELEASE, recordingIo } from './fake-machine.js';
 
 let machine: FakeMachine;
 beforeEach(() => {
@@ -35,4 +35,13 @@ test('a kernel that the suite does not hold is told, with those that it does', a
     code: 'prep/no-such-kernel',
     hints: [`they hold: ${RELEASE}, 6.1.0-9-amd64`],
   });
+});
+
+test('stap-prep --suite fetches the kernel, then installs what else the guest needs', async () => {
+  const io = recordingIo(machine);
+  expect(await prepCommand(['--suite', 'bookworm-backports'], io, machine)).toBe(0);
+  expect(io.out).toContain(`Scripts run in the embedded guest, kernel ${RELEASE}.`);
+  expect(machine.changes.filter((change) => change.startsWith('install'))).toEqual([
+    'install gcc-12 make qemu-system-x86 kmod xz-utils util-linux',
+  ]);
 });
