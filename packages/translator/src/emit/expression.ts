@@ -22,8 +22,9 @@ export function emitEffect(b: BodyEmission, e: Expression): void {
     emitEffect(b, { ...e, prefix: true });
     return;
   }
-  if (e.type === 'string') emitString(b, e);
-  else emitNumber(b, e);
+  const value = e.type === 'string' ? emitString(b, e) : emitNumber(b, e);
+  // A number that was put aside and that nobody asks for.
+  if (/^t\d+$/.test(value)) b.out.line(`(void)${value};`);
 }
 
 /**
