@@ -40,7 +40,7 @@ export async function runExample(readme: string, code: string): Promise<string> 
       conditions: ['source'],
       define: { 'import.meta.url': JSON.stringify(place.href) },
       banner: {
-        js: "import { createRequire } from 'node:module'; const require = createRequire(process.cwd() + '/');",
+        js: "import { createRequire as requireOf } from 'node:module'; const require = requireOf(process.cwd() + '/');",
       },
       logLevel: 'silent',
     });
