@@ -341,10 +341,11 @@ static void bring_up_loopback(void)
 
 static void make_root(void)
 {
-	char tag[32], path[512], release[128];
+	static u8 entries[8192];
+	char tag[32], path[512], target[4096], link[4096], release[128];
 	const char *value;
 	i64 n;
-	int error;
+	int error, fd;
 
 	mkdir("/ro", 0755);
 	mkdir("/rw", 0755);
@@ -384,31 +385,29 @@ static void make_root(void)
 	symlink("/proc/self/fd/2", "/new/dev/stderr");
 
 	/* The kernel's own modules, where the host does not have them installed. */
-	if (setting("modules", 0)) {
+	value = setting("modules", 0);
+	if (value) {
 		n = read_file("/proc/sys/kernel/osrelease", release, sizeof(release));
 		if (n > 0 && release[n - 1] == '\n')
 			release[n - 1] = 0;
-		mkdir("/new/run/stapkit-modules", 0755);
-		error = mount("modules", "/new/run/stapkit-modules", "9p", MS_RDONLY, NINE_P ",cache=mmap");
-		if (error < 0)
-			say_error("mounting", "the kernel's modules", error);
 		mkdir("/new/lib/modules", 0755);
 		join(path, sizeof(path), "/new/lib/modules/", release, NULL, NULL);
 		mkdir(path, 0755);
-		int fd = open("/new/run/stapkit-modules", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
-		static u8 entries[8192];
+		join(link, sizeof(link), "/ro", value, NULL, NULL);
+		fd = open(link, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+		if (fd < 0)
+			say_error("reading", value, fd);
 
 		/* Links rather than a mount over the folder, which also holds the headers' `build`. */
 		while (fd >= 0 && (n = getdents(fd, entries, sizeof(entries))) > 0)
 			for (i64 at = 0; at < n;) {
 				struct dirent64 *entry = (struct dirent64 *)(entries + at);
-				char target[400], link[600];
 
 				at += entry->length;
 				if (same(entry->name, ".") || same(entry->name, "..") || same(entry->name, "build") ||
 				    same(entry->name, "source"))
 					continue;
-				join(target, sizeof(target), "/run/stapkit-modules/", entry->name, NULL, NULL);
+				join(target, sizeof(target), value, "/", entry->name, NULL);
 				symlink(target, join(link, sizeof(link), path, "/", entry->name, NULL));
 			}
 		if (fd >= 0)
@@ -490,6 +489,8 @@ static void boot(void)
 	if (name)
 		sethostname(name, length(name));
 	bring_up_loopback();
+	/* So that the spare, while it boots, leaves the processors to what is already running. */
+	write_file("/sys/fs/cgroup/cgroup.subtree_control", "+cpu");
 	write_file("/proc/self/oom_score_adj", "-1000");
 }
 
@@ -767,7 +768,18 @@ static const char *const plain_environment[] = {
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "LANG=C.UTF-8", NULL,
 };
 
-/* Keeps one Node process booted and waiting for a script, so that a script does not wait for Node. */
+/* How much of the processors a process and its threads get against others: 100 is the ordinary share. */
+static void set_weight(const struct process *process, const char *weight)
+{
+	char path[96];
+
+	write_file(group_path(path, sizeof(path), process->group, "/cpu.weight"), weight);
+}
+
+/*
+ * Keeps one Node process booted and waiting for a script, so that a script does not wait for Node. It boots in what
+ * time the script before it leaves.
+ */
 static void start_spare(void)
 {
 	const char *what;
@@ -782,6 +794,7 @@ static void start_spare(void)
 		return;
 	}
 	fcntl(spare->request, F_SETPIPE_SZ, 2 * MAX_REQUEST);
+	set_weight(spare, "1");
 }
 
 static void adopt(struct process *process, int index, u32 id)
@@ -1041,6 +1054,7 @@ static void handle(int index, u8 type, u8 flags, u32 id, u8 *payload, u32 n)
 			break;
 		}
 		spare = NULL;
+		set_weight(process, "100");
 		write(process->request, payload, n);
 		close_end(&process->request);
 		adopt(process, index, id);

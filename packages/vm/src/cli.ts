@@ -229,7 +229,8 @@ function guestOptions(line: VmCommandLine, io: CliIo, settings: CliSettings): Gu
 async function start(line: VmCommandLine, folder: string, io: CliIo, settings: CliSettings): Promise<number> {
   const guest = await startGuest({ ...guestOptions(line, io, settings), folder });
   const seconds = ((guest.bootTimes?.ready ?? 0) / 1000).toFixed(1);
-  await io.stdout(`guest "${line.name}" runs ${guest.release} (process ${guest.pid}, up in ${seconds} s)\n`);
+  const name = line.folder === undefined ? `"${line.name}"` : `in ${folder}`;
+  await io.stdout(`guest ${name} runs ${guest.release} (process ${guest.pid}, up in ${seconds} s)\n`);
   await guest.close();
   return 0;
 }

@@ -41,8 +41,13 @@ export const faults = {
     }),
   bootFailed: (reason: string, lines: readonly string[]) =>
     fault('boot-failed', `the guest did not boot: ${reason}`, consoleDetail(lines)),
-  bootTimeout: (seconds: number, lines: readonly string[]) =>
-    fault('boot-timeout', `the guest did not boot within ${seconds} s and was ended`, consoleDetail(lines)),
+  bootTimeout: (seconds: number, lines: readonly string[], accelerator: 'tcg' | 'kvm') =>
+    fault('boot-timeout', `the guest did not boot within ${seconds} s and was ended`, {
+      hints: [
+        accelerator === 'kvm' ? 'KVM may not work on this machine: try without it' : 'the machine may be too busy',
+      ],
+      ...consoleDetail(lines),
+    }),
   noAnswer: (folder: string, seconds: number, lines: readonly string[]) =>
     fault('no-answer', `the guest in ${folder} did not answer within ${seconds} s`, {
       hints: ['stap vm stop ends it'],

@@ -2,7 +2,7 @@
 // however that ends; or it is kept in a folder, serves any number of processes, and switches itself off when idle.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, rmSync } from 'node:fs';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { DiagnosticError } from '@stapkit/pass';
 import {
@@ -29,6 +29,7 @@ import {
 import { findGuestKernels, type GuestKernel } from './guest-kernels.js';
 import { baseInitramfs, settingsArchive } from './initramfs.js';
 import { unpackedKernel } from './kernel-image.js';
+import { ensureModulesIndex } from './modules-index.js';
 import {
   type FileLock,
   findCommand,
@@ -313,12 +314,13 @@ async function boot(options: GuestOptions, kernel: GuestKernel, qemu: string, pl
     const agentFolder = options.agentFolder ?? defaultAgentFolder();
     options.onStep?.(`preparing ${kernel.release} for the guest`);
     const agent = await agentProgram(agentFolder, options.cacheFolder, signal);
+    await ensureModulesIndex(kernel, signal);
     const base = await baseInitramfs(kernel, agent, options.cacheFolder, signal);
     const settings = settingsArchive({
       hostname: 'guest',
       ports,
       ...(kept ? { idle: idleSeconds } : { leash: 1 }),
-      ...(kernel.origin === 'cache' ? { modules: 1 } : {}),
+      ...(kernel.origin === 'cache' ? { modules: await realpath(kernel.modulesFolder) } : {}),
       share: writableFolders,
       spare: options.warmNode === false ? [] : [options.nodePath ?? process.execPath, join(agentFolder, 'spare.cjs')],
     });
@@ -342,7 +344,6 @@ async function boot(options: GuestOptions, kernel: GuestKernel, qemu: string, pl
       socketFolder,
       ports,
       consoleFile,
-      ...(kernel.origin === 'cache' ? { modulesFolder: kernel.modulesFolder } : {}),
       writableFolders,
     });
     signal?.throwIfAborted();
@@ -373,7 +374,7 @@ async function boot(options: GuestOptions, kernel: GuestKernel, qemu: string, pl
       bootSeconds,
       heartbeatSeconds: options.heartbeatSeconds ?? DEFAULTS.heartbeatSeconds,
       tail,
-      overdue: () => faults.bootTimeout(bootSeconds, tail()),
+      overdue: () => faults.bootTimeout(bootSeconds, tail(), accelerator),
       signal,
     });
     if (kept) await writeState(folder, state);

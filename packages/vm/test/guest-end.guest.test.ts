@@ -2,7 +2,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -41,9 +42,15 @@ test('a panic is noticed at once, and its console shown', async () => {
   expect(existsSync(guest.folder)).toBe(false);
 });
 
-test('a guest that hangs is ended at its limit', async () => {
-  const guest = await startGuest({ ...small, heartbeatSeconds: 2 });
+test('a guest writes to the folders it may write to, and one that hangs is ended at its limit', async () => {
+  const shared = await mkdtemp(join(tmpdir(), 'vm shared-'));
+  const guest = await startGuest({ ...small, heartbeatSeconds: 2, writableFolders: [shared] });
   try {
+    const write = await guest.capture({ argv: ['sh', '-c', 'echo one > new; cat beside'], cwd: shared });
+    expect(write.stderr.toString()).toContain('beside');
+    expect(await readFile(join(shared, 'new'), 'utf8')).toBe('one\n');
+    await guest.writeFile('/etc/stapkit-test', 'stays inside');
+    expect(existsSync('/etc/stapkit-test')).toBe(false);
     const run = guest.exec({ argv: ['sleep', '1000'] });
     run.catch(() => {});
     // A QEMU that is stopped is a guest that hangs as hard as can be.
@@ -54,6 +61,7 @@ test('a guest that hangs is ended at its limit', async () => {
     await ended(guest.pid);
   } finally {
     await guest.stop();
+    await rm(shared, { recursive: true });
   }
 });
 
@@ -94,4 +102,32 @@ test('a kernel that can not boot is an error with its console', async () => {
   const [diagnostic] = (error as DiagnosticError).diagnostics;
   expect(diagnostic?.code).toBe('vm/boot-failed');
   expect(diagnostic?.detail?.join('\n')).toContain('Kernel panic');
+});
+
+test("the README's example runs", async () => {
+  const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+  const example = /```ts\n([\s\S]*?)```/.exec(readme)![1]!;
+  const home = await mkdtemp(join(tmpdir(), 'vm-readme-'));
+  // Inside the package, so that the package finds itself by its name.
+  const program = fileURLToPath(new URL(`./readme-${process.pid}.mts`, import.meta.url));
+  try {
+    await mkdir(join(home, '.cache'));
+    await symlink(cacheFolder, join(home, '.cache', 'stapkit'));
+    await writeFile(program, example);
+    const child = spawn(process.execPath, ['--conditions=source', '--import', 'tsx', program], {
+      cwd: dirname(program),
+      env: { ...process.env, HOME: home },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk;
+    });
+    const [code] = (await once(child, 'close')) as [number];
+    expect(code).toBe(0);
+    expect(output).toMatch(/release: '[^']+'[\s\S]*\n0 \d+\.\d+\S*\n/);
+  } finally {
+    await rm(program, { force: true });
+    await rm(home, { recursive: true, force: true });
+  }
 });
