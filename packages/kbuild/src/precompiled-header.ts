@@ -39,7 +39,9 @@ export async function precompileHeaders(
   }
   const found = new Set(sources.flatMap((source) => plainIncludes(readFileSync(join(folder, source), 'utf8'))));
   const path = join(folder, 'precompiled.h');
-  const lines = [...first.map((file) => `#include "${file}"`), ...[...found].map((header) => `#include ${header}`)];
+  const lines = first.map((file) => `#include "${file}"`);
+  // A header that this kernel doesn't have is the business of the source that asks for it.
+  for (const header of found) lines.push(`#if __has_include(${header})`, `#include ${header}`, '#endif');
   writeFileSync(path, `${lines.join('\n')}\n`);
   const result = await runTool(recipe.compiler, [...others, '-x', 'c-header', '-o', `${path}.gch`, path], {
     cwd: recipe.folder,
