@@ -89,6 +89,10 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 		stapkit_ring_set_overwrite(true);
 		WRITE_ONCE(stapkit_session.detached, true);
 		stapkit_ring_wake();
+		/* A read that is under way ends before the oldest records may be overwritten. */
+		mutex_lock(&trace_mutex);
+		stapkit_ring_set_overwrite(true);
+		mutex_unlock(&trace_mutex);
 		err = 0;
 	} else {
 		err = -EINVAL;
@@ -234,7 +238,7 @@ static ssize_t trace_read(struct file *file, char __user *buffer, size_t size, l
 	/* What is in the rings stays there for whoever attaches next. */
 	if (READ_ONCE(stapkit_session.detached))
 		goto unlock;
-	if (READ_ONCE(stapkit_session.detached) && !stapkit_ring_has_data())
+	if (READ_ONCE(stapkit_session.detached))
 		goto unlock;
 	/* END only where nothing was left in the rings before this read. */
 	if (READ_ONCE(stapkit_session.end_stamp) && !stapkit_ring_has_data() && start_told >= !!stapkit_session.start_stamp) {
