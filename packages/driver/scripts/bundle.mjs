@@ -42,7 +42,6 @@ async function bundle(name, entry) {
     keepNames: false,
     // One byte a character: V8 scans and hashes such a string fastest.
     charset: 'ascii',
-    external: ['@stapkit/elaborator/schema', '@stapkit/translator/schema'],
     legalComments: 'none',
     logLevel: 'warning',
   });

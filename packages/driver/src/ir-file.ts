@@ -93,7 +93,7 @@ async function schemaOf(pass: unknown) {
     case 2:
       return (await import('@stapkit/elaborator/schema')).Elaborated;
     case 3:
-      return (await import('@stapkit/translator/schema')).CModule;
+      return (await import('@stapkit/translator/schema')).CModuleSchema;
     case 4:
       return (await import('@stapkit/kbuild/schema')).builtModuleSchema;
     default:
