@@ -174,7 +174,7 @@ static bool put_memory(struct stapkit_context *c, struct output *out, const stru
 		u8 byte;
 
 		if (stapkit_memory_read(&byte, address + i, 1, user)) {
-			stapkit_error(c, "%s string copy fault at 0x%016llx", user ? "user" : "kernel", address + i);
+			stapkit_error(c, "%s string copy fault at 0x%016llx [man error::fault]", user ? "user" : "kernel", address + i);
 			return false;
 		}
 		if (hexadecimal) {

@@ -44,7 +44,7 @@ s64 stapkit_load(struct stapkit_context *c, u64 address, u32 size, bool is_signe
 			break;
 		return value.b8;
 	}
-	stapkit_error(c, "%s read fault at 0x%016llx", user ? "user" : "kernel", address);
+	stapkit_error(c, "%s read fault at 0x%016llx [man error::fault]", user ? "user" : "kernel", address);
 	return 0;
 }
 
@@ -64,7 +64,7 @@ void stapkit_store(struct stapkit_context *c, u64 address, u32 size, s64 value, 
 	else
 		err = stapkit_memory_read(&(u64){ 0 }, address, 1, false) ? -EFAULT : (*(volatile u8 *)to = value, 0);
 	if (err)
-		stapkit_error(c, "%s write fault at 0x%016llx", user ? "user" : "kernel", address);
+		stapkit_error(c, "%s write fault at 0x%016llx [man error::fault]", user ? "user" : "kernel", address);
 }
 
 long stapkit_memory_string(char *to, u64 address, size_t size, bool user, u64 *fault)
@@ -98,5 +98,5 @@ void stapkit_load_string(struct stapkit_context *c, char *to, u64 address, s64 l
 	if (length >= 0 && length < (s64)size)
 		size = length + 1;
 	if (stapkit_memory_string(to, address, size, user, &fault) < 0)
-		stapkit_error(c, "%s string copy fault at 0x%016llx", user ? "user" : "kernel", fault);
+		stapkit_error(c, "%s string copy fault at 0x%016llx [man error::fault]", user ? "user" : "kernel", fault);
 }

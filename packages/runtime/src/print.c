@@ -65,7 +65,7 @@ void stapkit_check_memory(struct stapkit_context *c, u64 address, u32 length, bo
 
 		if (user ? copy_from_user_nofault(piece, (const void __user *)from, size) :
 			   copy_from_kernel_nofault(piece, from, size)) {
-			stapkit_error(c, "%s string copy fault at 0x%016llx", user ? "user" : "kernel", address + done);
+			stapkit_error(c, "%s string copy fault at 0x%016llx [man error::fault]", user ? "user" : "kernel", address + done);
 			return;
 		}
 		done += size;

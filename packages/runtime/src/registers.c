@@ -40,12 +40,12 @@ s64 stapkit_parameter(struct stapkit_context *c, u32 index)
 		return regs->r9;
 	}
 	if (stapkit_memory_read(&value, regs->sp + 8 * (index - 5), sizeof(value), false))
-		stapkit_error(c, "kernel read fault at 0x%016llx", (u64)regs->sp + 8 * (index - 5));
+		stapkit_error(c, "kernel read fault at 0x%016llx [man error::fault]", (u64)regs->sp + 8 * (index - 5));
 #elif defined(CONFIG_ARM64)
 	if (index < 8)
 		return regs->regs[index];
 	if (stapkit_memory_read(&value, regs->sp + 8 * (index - 8), sizeof(value), false))
-		stapkit_error(c, "kernel read fault at 0x%016llx", (u64)regs->sp + 8 * (index - 8));
+		stapkit_error(c, "kernel read fault at 0x%016llx [man error::fault]", (u64)regs->sp + 8 * (index - 8));
 #else
 	stapkit_error(c, "parameters are not known on this architecture");
 #endif
