@@ -11,13 +11,13 @@ import type { CModule, EmbeddedUnit } from '@stapkit/translator';
 import type { BuiltModule } from './built-module.js';
 import { compileDiagnostics } from './compiler-messages.js';
 import { buildError, buildWarning, diskFull, errnoText, fileError, saysDiskFull, toolMissing } from './diagnostics.js';
-import { objectSymbols, readObject } from './elf-object.js';
+import { objectSymbols, readObject, writeSectionObject } from './elf-object.js';
 import type { FeatureInput } from './features.js';
 import { makeTemporaryFolder, removeFolder, writeAtomically } from './files.js';
 import type { KernelBuild } from './kernel-build.js';
 import { findNamePlaces, isModuleName, MAX_MODULE_NAME, writeModuleName } from './module-name.js';
 import { runTool, type ToolResult } from './run-tool.js';
-import { openRuntime, type RuntimeArchive, runtimeKey } from './runtime-archive.js';
+import { expectTrusted, openRuntime, type RuntimeArchive, runtimeKey } from './runtime-archive.js';
 import { cleanCache, entryPath, readEntry, writeEntry } from './script-cache.js';
 import { type ModuleSigning, signModule } from './sign-module.js';
 import { openExports, writeVersions } from './symbol-versions.js';
@@ -45,6 +45,10 @@ export interface BuildOptions {
   /** `use` by default; `poison` reads nothing from the script cache but writes to it; `off` leaves it alone. */
   readonly cache?: 'use' | 'poison' | 'off';
   readonly signing?: ModuleSigning;
+  /** Directives for the kernel's make, `NAME=VALUE` (`-B`). */
+  readonly makeOptions?: readonly string[];
+  /** More entries of the module's information, as modinfo(8) shows them: `NAME=VALUE` (`--modinfo`). */
+  readonly modinfo?: readonly string[];
 }
 
 /**
@@ -73,7 +77,13 @@ export async function buildModule(
 /** The architectures whose objects this package reads and writes. */
 const BITS_64 = new Set(['x86_64', 'arm64', 'powerpc', 'riscv']);
 
-function checkOptions(module: CModule, { kernel, name, instance }: BuildOptions): void {
+function checkOptions(module: CModule, { kernel, name, instance, modinfo }: BuildOptions): void {
+  const bad = modinfo?.find((entry) => !/^[A-Za-z_]\w*=[^\0]*$/.test(entry) || /^(name|vermagic)=/.test(entry));
+  if (bad !== undefined) {
+    throw new DiagnosticError(
+      buildError('bad-modinfo', `"${bad}" is no entry for a module's information: write NAME=VALUE`),
+    );
+  }
   if (name !== undefined && !isModuleName(name)) {
     throw new DiagnosticError(
       buildError('bad-name', `"${name}" cannot be a module's name`, {
@@ -134,7 +144,8 @@ class Build {
   async run(): Promise<BuiltModule> {
     const { options } = this;
     const runtime = runtimeKey(options);
-    const { key, name } = moduleKey(this.module, runtime);
+    const { key, name } = moduleKey(this.module, [runtime, ...(options.modinfo ?? [])].join('\0'));
+    if (options.cache !== 'off') expectTrusted(options.cacheFolder);
     const cachePath = entryPath(options.cacheFolder, key, name);
     const cached = (options.cache ?? 'use') === 'use' ? readEntry(cachePath) : undefined;
     const wanted = options.name ?? (options.instance === undefined ? name : `stap_${key}_${options.instance}`);
@@ -234,7 +245,7 @@ class Build {
       ...module.units.map((unit) => this.compileUnit(archive, unit)),
     ]);
     const objects = [script, ...units];
-    const extra = this.addVersions(archive, objects);
+    const extra = [...this.addVersions(archive, objects), ...this.addModinfo(objects[0]!)];
     const output = join(this.folder, `${name}.ko`);
     await this.link(archive, [...objects, ...extra], output);
     ctx.signal.throwIfAborted();
@@ -366,6 +377,16 @@ class Build {
     if (open.length === 0) return [];
     const path = join(this.folder, 'script-versions.o');
     this.write(path, writeVersions(parsed[0]!, openExports(symversFile), open));
+    return [path];
+  }
+
+  /** `--modinfo`: entries are texts with a NUL behind each, in a section that the linker joins with the template's. */
+  private addModinfo(like: string): string[] {
+    const { modinfo } = this.options;
+    if (modinfo === undefined || modinfo.length === 0) return [];
+    const path = join(this.folder, 'modinfo.o');
+    const text = Buffer.from(modinfo.map((entry) => `${entry}\0`).join(''));
+    this.write(path, writeSectionObject(readObject(readFileSync(like), like), '.modinfo', text));
     return [path];
   }
 

@@ -4,7 +4,9 @@ import type { ToolResult } from './run-tool.js';
 
 /** The codes of this package's diagnostics. */
 export type KbuildCode =
+  | 'bad-modinfo'
   | 'bad-name'
+  | 'cache-untrusted'
   | 'cache-unwritable'
   | 'compile-error'
   | 'compiler-differs'

@@ -58,6 +58,8 @@ export interface RuntimeOptions {
   readonly runtimeFolder: string;
   readonly cacheFolder: string;
   readonly features?: FeatureInput;
+  /** Directives for the kernel's make, `NAME=VALUE` (`-B`). */
+  readonly makeOptions?: readonly string[];
   /** Build even where the cache has one, and keep nothing: the archive then lives in this folder. */
   readonly privateFolder?: string;
 }
@@ -65,8 +67,9 @@ export interface RuntimeOptions {
 /**
  * Tells which archive a kernel and a runtime need: a hash over the kernel build, the compiler and every runtime source.
  */
-export function runtimeKey(options: Pick<RuntimeOptions, 'kernel' | 'runtimeFolder'>): string {
+export function runtimeKey(options: Pick<RuntimeOptions, 'kernel' | 'runtimeFolder' | 'makeOptions'>): string {
   const hash = createHash('sha256').update(`${FORMAT}\0${options.kernel.identity}\0`);
+  for (const option of options.makeOptions ?? []) hash.update(`B ${option}\0`);
   for (const file of runtimeFiles(options.runtimeFolder)) {
     hash
       .update(`${file}\0`)
@@ -105,6 +108,7 @@ export async function openRuntime(options: RuntimeOptions, ctx: PassContext): Pr
     await buildInto(folder, key, options, ctx);
     return readArchive(folder, options.runtimeFolder)!;
   }
+  expectTrusted(options.cacheFolder);
   const folder = join(options.cacheFolder, 'runtime', `${options.kernel.release}-${key}`);
   const present = readArchive(folder, options.runtimeFolder);
   if (present) {
@@ -125,6 +129,35 @@ export async function openRuntime(options: RuntimeOptions, ctx: PassContext): Pr
   if (!built)
     throw new DiagnosticError(buildError('cache-unwritable', `the cache folder ${folder} vanished while it was used`));
   return built;
+}
+
+/**
+ * Refuses a cache folder that somebody else could put modules into: what is read from it is loaded into the kernel.
+ *
+ * @throws DiagnosticError where the folder is there and belongs to another user, or anybody may write to it
+ */
+export function expectTrusted(cacheFolder: string): void {
+  let owner: number;
+  let mode: number;
+  try {
+    ({ uid: owner, mode } = statSync(cacheFolder));
+  } catch {
+    // It isn't there yet, or can't be reached, which is found out where it is used.
+    return;
+  }
+  const uid = process.getuid?.() ?? 0;
+  const why =
+    owner !== uid && owner !== 0
+      ? `it belongs to user ${owner}`
+      : (mode & 0o002) !== 0
+        ? 'anybody may write to it'
+        : '';
+  if (why === '') return;
+  throw new DiagnosticError(
+    buildError('cache-untrusted', `the cache folder ${cacheFolder} is not safe to take kernel modules from: ${why}`, {
+      hints: ['name another folder with SYSTEMTAP_DIR, or work without one: stap --disable-cache'],
+    }),
+  );
 }
 
 /** Puts a failure to write below the cache folder in the user's words; anything else stays what it is. */
@@ -238,7 +271,7 @@ async function compileRuntime(
   const features = await resolveFeatures({ kernel, runtimeFolder, source: options.features, work }, ctx);
   const sources = copySources(runtimeFolder, work);
   writeFileSync(join(work, 'kernel_features.h'), featureHeader(features, kernel.release));
-  const template = await makeTemplate(work, result, kernel, ctx);
+  const template = await makeTemplate(work, result, options, ctx);
   const objects = await compileSources(work, sources, template, kernel, ctx);
   await expectTool(kernel, 'ar', ['rcsD', join(result, 'runtime.a'), ...objects], ctx.signal);
 
@@ -288,7 +321,12 @@ interface Template {
  * Lets Kbuild make a module that does nothing: what it links beside the module's own object is the template, and its
  * commands are the recipe. The headers of the runtime's sources are compiled meanwhile, as soon as make has shown how.
  */
-async function makeTemplate(work: string, result: string, kernel: KernelBuild, ctx: PassContext): Promise<Template> {
+async function makeTemplate(
+  work: string,
+  result: string,
+  { kernel, makeOptions }: RuntimeOptions,
+  ctx: PassContext,
+): Promise<Template> {
   const folder = join(work, 'template');
   mkdirSync(folder);
   writeFileSync(join(folder, `${STUB}.c`), STUB_SOURCE);
@@ -298,7 +336,7 @@ async function makeTemplate(work: string, result: string, kernel: KernelBuild, c
   let precompiling: Promise<PrecompiledHeader | undefined> | undefined;
   let printed = '';
   try {
-    const output = await runMake(kernel, folder, signal, (text) => {
+    const watch = (text: string): void => {
       printed += text;
       const compile = precompiling ? undefined : readCompileFlags(printed, `${STUB}.c`);
       if (!compile) return;
@@ -307,7 +345,8 @@ async function makeTemplate(work: string, result: string, kernel: KernelBuild, c
       precompiling = precompileHeaders(work, files, recipe, [...compile.flags, ...sourceFlags(work)], signal);
       // A failure of make's is the one that is reported.
       precompiling.catch(() => {});
-    });
+    };
+    const output = await runMake(kernel, folder, signal, watch, makeOptions);
     ctx.log(3, output.stdout);
     const module = join(folder, `${TEMPLATE_NAME}.ko`);
     if (output.code !== 0 || !existsSync(module)) throw new DiagnosticError(runtimeFault(kernel, output, folder));

@@ -1,6 +1,6 @@
 // Modules that are really built, against a stand-in runtime and the headers of an installed kernel.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type PassContext, quietContext } from '@stapkit/pass';
@@ -133,6 +133,17 @@ describe('a module', () => {
     expect(value).toBeDefined();
   });
 
+  test('gets the entries of --modinfo, which make it another module', async () => {
+    const module = moduleOf(kernel, greeting('modinfo'));
+    const plain = await buildModule(module, options, quietContext());
+    const told = await buildModule(module, { ...options, modinfo: ['author=me', 'depends='] }, quietContext());
+    expect(told.value?.path).not.toBe(plain.value?.path);
+    expect(readFileSync(told.value!.path).includes('\0author=me\0')).toBe(true);
+    expect(modinfo(told.value!.path).name).toBe(told.value!.name);
+    const bad = await buildModule(module, { ...options, modinfo: ['name=x'] }, quietContext());
+    expect(bad.diagnostics).toMatchObject([{ code: 'kbuild/bad-modinfo' }]);
+  });
+
   test('may have embedded C with kernel headers, which is kept by its text', async () => {
     const unit = {
       name: 'unit_0',
@@ -223,6 +234,16 @@ describe('a fault', () => {
       quietContext(),
     );
     expect(diagnostics).toMatchObject([{ code: 'kbuild/wrong-kernel' }]);
+  });
+
+  test('is a cache folder that anybody may write to', async () => {
+    const folder = temporaryFolder();
+    chmodSync(folder, 0o777);
+    const bad = { ...options, cacheFolder: folder };
+    const { value, diagnostics } = await buildModule(moduleOf(kernel, greeting('x')), bad, quietContext());
+    expect(value).toBeUndefined();
+    expect(diagnostics).toMatchObject([{ code: 'kbuild/cache-untrusted' }]);
+    expect(diagnostics[0]?.message).toContain('anybody may write to it');
   });
 
   test('says that the cache folder cannot be written', async () => {
