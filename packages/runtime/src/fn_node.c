@@ -13,7 +13,7 @@ s64 stapkit_fn_addr_to_node(struct stapkit_context *c, s64 address)
 	int node;
 
 	if ((u64)address < PAGE_OFFSET)
-		return 0;
+		return -1;
 	for (node = 0; node < MAX_NUMNODES; node++) {
 		pg_data_t *data;
 
@@ -23,6 +23,8 @@ s64 stapkit_fn_addr_to_node(struct stapkit_context *c, s64 address)
 		if (data && frame >= data->node_start_pfn && frame < data->node_start_pfn + data->node_spanned_pages)
 			return node;
 	}
+	return -1;
+#else
+	return (u64)address < PAGE_OFFSET ? -1 : 0;
 #endif
-	return 0;
 }
