@@ -64,6 +64,8 @@ export async function installPackages(machine: Machine, packages: readonly strin
   beginStep(ctx, step);
   let total = 0;
   let done = 0;
+  const wait = (): void => ctx.report(installingNote());
+  ctx.signal.addEventListener('abort', wait, { once: true });
   const result = await machine.run(
     'apt-get',
     [
@@ -72,8 +74,8 @@ export async function installPackages(machine: Machine, packages: readonly strin
       ...packages,
     ],
     {
+      // No signal: a dpkg that is killed half-way leaves a system that the user has to repair.
       env: ENVIRONMENT,
-      signal: ctx.signal,
       onOutput(text) {
         total = Number(/(\d+) newly installed/.exec(text)?.[1] ?? total);
         // Each package is fetched, unpacked and set up.
@@ -82,9 +84,11 @@ export async function installPackages(machine: Machine, packages: readonly strin
       },
     },
   );
+  ctx.signal.removeEventListener('abort', wait);
   ctx.log(2, result.stdout + result.stderr);
   ctx.progress.finish();
   if (result.code !== 0) throw new DiagnosticError(aptFault(`cannot install ${packages.join(' ')}`, result));
+  ctx.signal.throwIfAborted();
 }
 
 /**
@@ -138,6 +142,11 @@ export async function unpackPackages(
 /** Makes an error of stap-prep's. */
 export function prepFault(code: string, message: string, extra: Pick<Diagnostic, 'hints' | 'detail'> = {}): Diagnostic {
   return { code: `prep/${code}`, severity: 'error', class: 'run', message, ...extra };
+}
+
+function installingNote(): Diagnostic {
+  const message = 'stopping once the packages are installed: breaking off would leave the package manager in disorder';
+  return { code: 'prep/finishing', severity: 'note', class: 'run', message };
 }
 
 function aptFault(message: string, result: ToolResult): Diagnostic {

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { Readable } from 'node:stream';
-import type { ToolResult } from '@stapkit/kbuild';
+import type { ToolOptions, ToolResult } from '@stapkit/kbuild';
 import type { CommandIo } from '../../src/io.js';
 import type { Machine } from '../../src/prep/index.js';
 
@@ -77,7 +77,7 @@ export class FakeMachine implements Machine {
     this.addProgram('gcc-12');
   }
 
-  async run(command: string, args: readonly string[], options: { cwd?: string } = {}): Promise<ToolResult> {
+  async run(command: string, args: readonly string[], options: ToolOptions = {}): Promise<ToolResult> {
     const words = [command, ...args.filter((word, index) => !/^-/.test(word) && args[index - 1] !== '-o')];
     const say = (stdout: string): ToolResult => result(0, stdout);
     switch (`${words[0]} ${words[1] ?? ''}`) {
@@ -155,8 +155,10 @@ function result(code: number, stdout: string, stderr = ''): ToolResult {
 }
 
 /** Surroundings whose output is kept. */
-export function recordingIo(machine: FakeMachine): CommandIo & { out: string; err: string } {
-  const { signal } = new AbortController();
+export function recordingIo(
+  machine: FakeMachine,
+  signal: AbortSignal = new AbortController().signal,
+): CommandIo & { out: string; err: string } {
   const io = {
     out: '',
     err: '',

@@ -83,6 +83,24 @@ describe('a bare machine that cannot load modules', () => {
   });
 });
 
+test('Ctrl-C lets the package manager finish, and nothing is begun after that', async () => {
+  const machine = machineWith(NO_MODULES);
+  const controller = new AbortController();
+  const run = machine.run.bind(machine);
+  machine.run = async (command, args, options) => {
+    if (args.includes('install')) {
+      expect(options?.signal).toBeUndefined();
+      controller.abort(new Error('interrupted'));
+    }
+    return run(command, args, options);
+  };
+  const io = recordingIo(machine, controller.signal);
+  expect(await prepCommand([], io, machine)).toBe(1);
+  expect(io.err).toContain('stopping once the packages are installed');
+  expect(io.err).toContain('stap-prep: interrupted');
+  expect(machine.changes.at(-1)).toContain(`install linux-headers-${RELEASE}`);
+});
+
 describe('without the rights to install', () => {
   test('the exact commands are printed and the status is 1', async () => {
     const machine = machineWith({ mayInstall: false });
