@@ -191,6 +191,8 @@ class StaprunCommand {
     else if (options.outputName !== undefined) await this.#outputFile(run, options.outputName, cleanups);
     if (options.json) {
       const { output } = run;
+      // What commands print must not stand between the objects.
+      if (options.outputName === undefined) run.commandStdio = () => ['inherit', 2, 'inherit'];
       run.events = (event) => output(Buffer.from(`${JSON.stringify(event)}\n`));
     }
     return run;

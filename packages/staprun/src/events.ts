@@ -44,28 +44,39 @@ export type RunEvent =
 export interface Column {
   readonly name: string;
   readonly type: 'long' | 'string' | 'memory';
+  /** Which of the site's packed arguments it is. */
+  readonly argument: number;
 }
 
 /**
  * Names and types of the values that a site prints, in order. Names are what was written (`pid()` is `pid`), made
- * unique by a number.
+ * unique by a number. Literals, as in println("text"), say nothing that the text does not, and have no column.
  */
 export function siteColumns(site: PrintSite): Column[] {
   const columns: Column[] = [];
   const taken = new Set<string>();
   let argument = 0;
+  let shown = 0;
   for (const piece of site.pieces) {
     if (piece.kind === 'text') continue;
     if (piece.width === 'argument') argument++;
     if (piece.precision === 'argument') argument++;
     if (piece.conversion === 'n') continue;
-    const base = columnName(site.names[columns.length] ?? `value${columns.length + 1}`);
+    const written = site.names[shown++] ?? `value${shown}`;
+    const type = site.arguments[argument] ?? 'long';
+    const position = argument++;
+    if (isLiteral(written)) continue;
+    const base = columnName(written);
     let name = base;
     for (let number = 2; taken.has(name); number++) name = `${base}_${number}`;
     taken.add(name);
-    columns.push({ name, type: site.arguments[argument++] ?? 'long' });
+    columns.push({ name, type, argument: position });
   }
   return columns;
+}
+
+function isLiteral(written: string): boolean {
+  return /^(?:"|-?\d)/.test(written);
 }
 
 /** `pid()` → `pid`, `$file->f_pos` → `file_f_pos`, `a[1]` → `a_1`. */
@@ -82,15 +93,9 @@ export type RowReader = (records: RecordBytes, offset: number) => Record<string,
 
 /** Prepares a site for reading rows. */
 export function compileRow(site: PrintSite): RowReader {
-  const columns = siteColumns(site);
-  // For each packed argument the column it fills, or undefined for a `*` width or precision.
+  // For each packed argument the column it fills, if any.
   const targets: (string | undefined)[] = [];
-  for (const piece of site.pieces) {
-    if (piece.kind === 'text' || piece.conversion === 'n') continue;
-    if (piece.width === 'argument') targets.push(undefined);
-    if (piece.precision === 'argument') targets.push(undefined);
-    targets.push(columns[targets.filter((target) => target !== undefined).length]?.name);
-  }
+  for (const { name, argument } of siteColumns(site)) targets[argument] = name;
   return (records, offset) => {
     const row: Record<string, RowValue> = {};
     let at = offset;

@@ -20,6 +20,10 @@ test('columns are named after what was written, and told apart', () => {
   expect(rowSchema(SITES[0]!).parse({ execname: 'cat', pid: 1, pid_2: '9007199254740993', buf: '00ff' })).toBeTruthy();
 });
 
+test('literals have no column', () => {
+  expect(Object.keys(rowSchema(site(0, '%s %d\n', ['"text"', 'pid()'])).shape)).toEqual(['pid']);
+});
+
 test('the JSON schema has a branch for each print and each other event', () => {
   const schema = eventJsonSchema(SITES) as { anyOf: { properties: { event: { const: string } } }[] };
   expect(schema.anyOf.map((branch) => branch.properties.event.const)).toEqual([
