@@ -138,7 +138,6 @@ const trees = fc.letrec<Trees>((tie) => {
       fc
         .record({ callee: name, args: fc.array(tie('expression'), { maxLength: 3 }) })
         .map(({ callee, args }): Expression => ({ kind: 'call', span, name: callee, nameSpan: span, arguments: args })),
-      tie('histogram').map((node): Expression => node),
     ),
     expression: fc.oneof(
       { maxDepth: 5, depthSize: 'small', withCrossShrink: true },
@@ -230,6 +229,7 @@ const trees = fc.letrec<Trees>((tie) => {
           args: fc.array(tie('expression'), { minLength: 1, maxLength: 3 }),
         })
         .map(({ which, args }): Expression => ({ kind: 'print', span, name: which, arguments: args })),
+      tie('histogram').map((node): Expression => ({ kind: 'print', span, name: 'println', arguments: [node] })),
       fc
         .record({
           format: fc.constantFrom('%d\n', '%%', '%-5s "x"'),

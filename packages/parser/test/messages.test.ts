@@ -84,6 +84,26 @@ test.each(MESSAGES)('%s', (text, message, saw) => {
   expect(heads(text)).toEqual([`parse error: ${message} | ${saw}`]);
 });
 
+test('a whole histogram stands by itself in a print, and nowhere else as a value', () => {
+  expect(heads('probe begin { print(@hist_log(x)); sprintln(@hist_linear(x, 1, 2, 3)); y = @hist_log(x)[3] }')).toEqual(
+    [],
+  );
+  const wrong = [
+    'y = @hist_log(x)',
+    '@hist_log(x)',
+    '(@hist_log(x))[3]',
+    'f(@hist_log(x))',
+    'print("a", @hist_log(x))',
+  ];
+  for (const text of [...wrong, 'print(@hist_log(x), 3)', 'print(@hist_log(x) + 1)', 'printd(",", @hist_log(x), 1)']) {
+    expect(heads(`probe begin { ${text} }`), text).toEqual([
+      expect.stringMatching(
+        /^parse error: base histogram operator where expression expected \| at: operator '@hist_log' at/,
+      ),
+    ]);
+  }
+});
+
 test('several errors are reported in one run, each where it is', () => {
   expect(heads('probe begin { x = ; y = ) ; z = 1 }\nglobal 3\nfunction f( { }\nprobe end { ok() }')).toEqual([
     "parse error: expected literal string or number | saw: operator ';' at <input>:1:19",

@@ -455,12 +455,14 @@ function readName(reader: Reader): Expression {
 }
 
 /** The arguments of a call, behind the parenthesis, which may be empty. */
-function readArguments(reader: Reader): Expression[] {
+function readArguments(reader: Reader, checkFirst?: (argument: Expression) => void): Expression[] {
   const args: Expression[] = [];
   let height = 0;
   if (!reader.accept(')')) {
     for (;;) {
-      args.push(readExpression(reader));
+      const argument = readExpression(reader);
+      if (args.length === 0) checkFirst?.(argument);
+      args.push(argument);
       height = Math.max(height, reader.height);
       if (reader.accept(')')) break;
       if (!reader.accept(',')) reader.fail('expected', "expected ',' or ')'");
@@ -495,16 +497,33 @@ function readPrint(reader: Reader, token: ScriptToken): Expression {
   const formatted = name.endsWith('printf');
   const delimited = !formatted && (name.endsWith('printd') || name.endsWith('printdln'));
   reader.take();
-  if (reader.token.symbol === ')' && !name.endsWith('ln') && !formatted && !delimited) {
+  const first = reader.token;
+  if (first.symbol === ')' && !name.endsWith('ln') && !formatted && !delimited) {
     reader.fail('expected-value', EXPECTED_VALUE);
   }
   if (formatted || delimited) {
-    if (reader.token.kind !== 'string') reader.fail('expected', 'expected literal string');
-    const at = reader.token;
-    if (formatted) checkFormat(reader, at);
+    if (first.kind !== 'string') reader.fail('expected', 'expected literal string');
+    if (formatted) checkFormat(reader, first);
   }
-  const args = readArguments(reader);
+  // A whole histogram can be printed, by itself.
+  const histogram = !formatted && !delimited && isHistogram(first) ? first : undefined;
+  if (histogram) reader.printed = histogram;
+  const args = readArguments(reader, (argument) => {
+    const alone = argument.kind === 'histogram' && reader.token.symbol === ')';
+    if (histogram && reader.bare === histogram && !alone) bareHistogram(reader, histogram);
+  });
   return { kind: 'print', ...reader.place(token), name, arguments: args };
+}
+
+function isHistogram(token: ScriptToken): boolean {
+  return token.symbol === '@hist_log' || token.symbol === '@hist_linear';
+}
+
+function bareHistogram(reader: Reader, token: ScriptToken): void {
+  reader.error('histogram', 'base histogram operator where expression expected', token, {
+    verb: 'at',
+    hints: ['print it by itself, take one bucket of it with [index], or walk it with foreach'],
+  });
 }
 
 function readOperation(reader: Reader): Expression {
@@ -712,8 +731,14 @@ export function readHistogram(reader: Reader, token: ScriptToken): HistogramOper
 }
 
 function readHistogramElement(reader: Reader, token: ScriptToken): HistogramOperation | ArrayElement {
+  // Asked before the operand is read, which may hold prints of its own.
+  const printed = reader.printed === token;
   const array = readHistogram(reader, token);
-  if (reader.token.symbol !== '[') return array;
+  if (reader.token.symbol !== '[') {
+    if (printed) reader.bare = token;
+    else bareHistogram(reader, token);
+    return array;
+  }
   const { height } = reader;
   const keys = readKeys(reader);
   reader.raise(Math.max(height, reader.height));

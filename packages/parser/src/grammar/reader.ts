@@ -37,6 +37,9 @@ export class Reader {
   depth = 0;
   /** The height of the node that was returned last: 1 for a leaf. */
   height = 0;
+  /** The histogram operator that begins the arguments of a print, and the one that was read without an index there. */
+  printed: ScriptToken | undefined = undefined;
+  bare: ScriptToken | undefined = undefined;
   /** Whether `return` may stand here. */
   inFunction: boolean;
 

@@ -180,7 +180,9 @@ export class Preprocessor {
 
   private scanFault(fault: ScanFault, token: ScriptToken): void {
     const { message, hints } = SCAN_FAULTS[fault];
-    this.error(fault === 'junk' ? 'junk' : `open-${fault}`, message, token, { hints });
+    // SystemTap takes the end of the file for the end of a comment; so do we, but not in silence.
+    const severity = fault === 'comment' ? 'warning' : 'error';
+    this.error(fault === 'junk' ? 'junk' : `open-${fault}`, message, token, { hints, severity });
   }
 
   private unexpected(token: ScriptToken): void {

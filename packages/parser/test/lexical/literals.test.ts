@@ -92,7 +92,7 @@ test('comments of all three styles are skipped, and the marks of arguments are n
   ]);
 });
 
-test('comments and embedded C that do not end are reported', () => {
+test('comments and embedded C that do not end are reported, the comment as a warning', () => {
   expect(parseText('probe begin {} /* x').codes).toEqual(['parser/open-comment']);
   expect(parseText('probe begin {} %{ x').codes).toEqual(['parser/open-embedded-code']);
 });
