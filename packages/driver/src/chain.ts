@@ -2,11 +2,11 @@
 import { readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { elaboratePass } from '@stapkit/elaborator';
+import { type ElaborateOptions, elaboratePass, summarizeElaborated } from '@stapkit/elaborator';
 import { type BuildOptions, buildPass, findKernelBuild } from '@stapkit/kbuild';
-import { parsePass } from '@stapkit/parser';
+import { type ParseInput, parsePass } from '@stapkit/parser';
 import { DiagnosticError, hasErrors, type Outcome, type Pass, type PassContext, type SourceText } from '@stapkit/pass';
-import { openTapset } from '@stapkit/tapset';
+import { openTapset, type Tapset } from '@stapkit/tapset';
 import { type CModule, translatePass } from '@stapkit/translator';
 import { packageFolder } from './folders.js';
 import type { CommandIo } from './io.js';
@@ -51,7 +51,7 @@ export const FAILURE_WORDS: Readonly<Record<number, string>> = {
 export async function runChain(settings: ChainSettings, start: Intermediate | undefined): Promise<ChainResult> {
   const { options, io } = settings;
   const last = Math.min(options.lastPass, 4);
-  const facts = new KernelFacts(settings);
+  const frontEnd = new FrontEnd(settings);
   let current: Intermediate;
 
   if (start) current = start;
@@ -61,33 +61,7 @@ export async function runChain(settings: ChainSettings, start: Intermediate | un
     const ast = await timed(
       settings,
       1,
-      async (context) => {
-        const { value: library, diagnostics } = await openTapset({
-          folders: [...options.tapsetFolders, join(packageFolder('tapset'), 'stp')],
-          kernelRelease: settings.place.release,
-          architecture: hostArchitecture(),
-          cacheFolder: options.disableCache ? undefined : settings.cache,
-        });
-        for (const diagnostic of diagnostics) context.report(diagnostic);
-        facts.names = library;
-        return parsePass.run(
-          {
-            scripts,
-            arguments: options.scriptArguments,
-            facts: {
-              kernelRelease: settings.place.release,
-              architecture: hostArchitecture(),
-              systemtapVersion: options.compatible ?? LANGUAGE_VERSION,
-              guru: options.guru,
-              privilege: options.privilege,
-              runtime: 'kernel',
-              config: facts.config,
-            },
-            library,
-          },
-          context,
-        );
-      },
+      async (context) => parsePass.run(await frontEnd.parseInput(scripts, context), context),
       parsePass.summarize,
     );
     if (!ast) return { failed: 1 };
@@ -100,15 +74,8 @@ export async function runChain(settings: ChainSettings, start: Intermediate | un
     const elaborated = await timed(
       settings,
       2,
-      async (context) =>
-        elaboratePass({
-          symbols: await facts.symbols(context),
-          ...(facts.names ? { names: facts.names } : {}),
-          guru: options.guru,
-          unoptimized: options.unoptimized,
-          privilege: options.privilege,
-        }).run(ast, context),
-      (output) => elaboratePass({ symbols: facts.opened! }).summarize(output),
+      async (context) => elaboratePass(await frontEnd.elaborateOptions(context)).run(ast, context),
+      summarizeElaborated,
     );
     if (!elaborated) return { failed: 2 };
     current = { pass: 2, ir: elaborated };
@@ -138,7 +105,7 @@ export async function runChain(settings: ChainSettings, start: Intermediate | un
     const built = await timed(
       settings,
       4,
-      async (context) => buildPass(await facts.buildOptions(context)).run(module, context),
+      async (context) => buildPass(await frontEnd.buildOptions(context)).run(module, context),
       (output) => (output.cached ? `using cached ${output.path}` : `compiled C into "${output.name}.ko"`),
     );
     if (!built) return { failed: 4 };
@@ -183,19 +150,74 @@ async function timed<Output>(
   return output;
 }
 
-/** What must be known of the target kernel, each part found when first asked for. */
-class KernelFacts {
-  names: Awaited<ReturnType<typeof openTapset>>['value'] | undefined;
-  opened: Symbols | undefined;
+/** What the passes must know of the tapset and the target kernel, each part found when first asked for. */
+export class FrontEnd {
   private readonly settings: ChainSettings;
+  private library: Tapset | undefined;
+  private opened: Symbols | undefined;
   private configText: Map<string, string> | undefined;
 
   constructor(settings: ChainSettings) {
     this.settings = settings;
   }
 
+  /** The tapset: the `-I` folders and the shipped one. */
+  async tapset(context: PassContext): Promise<Tapset> {
+    if (this.library) return this.library;
+    const { options, place, cache } = this.settings;
+    const shipped = packageFolder('tapset');
+    const { value, diagnostics } = await openTapset({
+      folders: [...options.tapsetFolders, join(shipped, 'stp')],
+      shipped: { folder: join(shipped, 'stp'), index: join(shipped, 'dist', 'index.json') },
+      kernelRelease: place.release,
+      architecture: hostArchitecture(),
+      ...(options.disableCache ? {} : { cacheFolder: cache }),
+    });
+    for (const diagnostic of diagnostics) context.report(diagnostic);
+    this.library = value;
+    return value;
+  }
+
+  /** Pass 1's input for some scripts. */
+  async parseInput(scripts: readonly SourceText[], context: PassContext): Promise<ParseInput> {
+    const { options, place } = this.settings;
+    return {
+      scripts,
+      arguments: options.scriptArguments,
+      library: await this.tapset(context),
+      facts: {
+        kernelRelease: place.release,
+        architecture: hostArchitecture(),
+        systemtapVersion: options.compatible ?? LANGUAGE_VERSION,
+        guru: options.guru,
+        privilege: options.privilege,
+        runtime: 'kernel',
+        config: this.config,
+      },
+    };
+  }
+
+  /** Pass 2's options. */
+  async elaborateOptions(context: PassContext): Promise<ElaborateOptions> {
+    const { options } = this.settings;
+    return {
+      symbols: await this.symbols(context),
+      ...(this.library ? { names: this.library } : {}),
+      guru: options.guru,
+      unoptimized: options.unoptimized,
+      privilege: options.privilege,
+      ...(options.dumpAfter === undefined
+        ? {}
+        : {
+            after: (pass, print) => {
+              if (pass === options.dumpAfter) void this.settings.io.stdout(`${print()}\n`);
+            },
+          }),
+    };
+  }
+
   /** The value of a CONFIG_ symbol of the target kernel, for `%( CONFIG_X == "y" %? … %)`. */
-  readonly config = (name: string): string | undefined => {
+  private readonly config = (name: string): string | undefined => {
     this.configText ??= readKernelConfig(this.settings.place);
     return this.configText.get(name);
   };
@@ -249,7 +271,8 @@ function readKernelConfig(place: Place): Map<string, string> {
   return values;
 }
 
-async function readScripts(options: StapOptions, io: CommandIo): Promise<SourceText[]> {
+/** The texts that the command line names, `-E` scripts last. */
+export async function readScripts(options: StapOptions, io: CommandIo): Promise<SourceText[]> {
   const scripts: SourceText[] = [];
   if (options.script?.kind === 'text') scripts.push({ name: '<input>', text: asBytes(options.script.text) });
   else if (options.script?.path === '-') {

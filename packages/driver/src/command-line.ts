@@ -53,6 +53,7 @@ interface RawOptions {
   dumpProbeTypes?: boolean;
   dumpProbeAliases?: boolean;
   dumpFunctions?: boolean;
+  dumpAfter?: string;
 }
 
 const USAGE = `[options] FILE [ARGUMENTS]         Run script in file.
@@ -61,6 +62,7 @@ const USAGE = `[options] FILE [ARGUMENTS]         Run script in file.
    or: stap [options] --from FILE.json         Go on from an intermediate result.
    or: stap [options] -l PROBE                 List matching probes.
    or: stap [options] -L PROBE                 List matching probes and local variables.
+   or: stap explain [options] FILE|-e SCRIPT   Show where each probe point leads.
    or: stap vm start|run|stop|status           Handle the embedded guest.`;
 
 /** The options that take a value, for telling whether a word that looks like an option is somebody's value. */
@@ -127,6 +129,7 @@ function buildCommand(): Command {
   command.addOption(new Option('--colour [WHEN]').hideHelp());
   add('--tmpdir <DIR>', 'make temporary files below DIR');
   add('--vm', 'run in the embedded guest, whatever this machine can do itself');
+  add('--dump-after <NAME>', 'print the result of an inner pass, e.g. derive-probes');
   add('--emit <FILE>', "write the last pass's result as JSON to FILE");
   add('--from <FILE>', 'go on from a result that --emit wrote');
   add('--json', 'print typed rows and events, one JSON object a line');
@@ -147,6 +150,10 @@ export function parseCommandLine(
 ): CommandLine {
   const command = buildCommand();
   if (argv.length === 0) return { kind: 'text', text: shortUsage() };
+  if (argv[0] === 'explain') {
+    const line = parseCommandLine(argv.slice(1), env);
+    return line.kind === 'text' ? line : { kind: 'run', options: { ...line.options, lastPass: 2, explain: true } };
+  }
   try {
     command.parse([...argv], { from: 'user' });
   } catch (error) {
@@ -249,6 +256,8 @@ function toOptions(
         ? { list: { pattern: raw.l, withVariables: false } }
         : {}),
     ...(dump ? { dump } : {}),
+    ...(raw.dumpAfter === undefined ? {} : { dumpAfter: raw.dumpAfter }),
+    explain: false,
   };
 }
 

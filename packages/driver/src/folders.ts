@@ -29,7 +29,7 @@ export function packageFolder(name: string, program: string = realpathSync(proce
     const beside = join(folder, 'packages', name, 'package.json');
     if (existsSync(beside)) return dirname(beside);
     const dependency = join(folder, 'node_modules', '@stapkit', name, 'package.json');
-    if (existsSync(dependency)) return dirname(dependency);
+    if (existsSync(dependency)) return dirname(realpathSync(dependency));
     const sibling = join(folder, '@stapkit', name, 'package.json');
     if (existsSync(sibling)) return dirname(sibling);
     if (folder === dirname(folder)) break;

@@ -69,6 +69,10 @@ export interface StapOptions {
   readonly temporaryFolder?: string;
   /** `-l` and `-L` */
   readonly list?: { readonly pattern: string; readonly withVariables: boolean };
+  /** `--dump-after=NAME`: print this inner pass's result. */
+  readonly dumpAfter?: string;
+  /** `stap explain`: show where each probe point leads instead of running anything. */
+  readonly explain: boolean;
   /** `--dump-probe-types` and its kin */
   readonly dump?: 'probe-types' | 'probe-aliases' | 'functions';
 }

@@ -22,9 +22,13 @@ export async function runStap(options: StapOptions, io: CommandIo, reporter: Rep
     return 0;
   }
   const start = options.from === undefined ? undefined : await readIntermediate(options.from);
-  const place = await choosePlace(options, cache, reporter.context(0, io.signal), (release) =>
+  const place = await choosePlace(withoutRun(options), cache, reporter.context(0, io.signal), (release) =>
     prepareGuest(release, io, reporter),
   );
+  if (options.list || options.dump || options.explain) {
+    const { runListing } = await import('./listing.js');
+    return await runListing({ options, place, cache, temporary: '', io, reporter });
+  }
   const temporary = await makeTemporaryFolder(options.temporaryFolder);
   try {
     const status = await runPasses({ options, place, cache, temporary, io, reporter }, start);
@@ -35,6 +39,11 @@ export async function runStap(options: StapOptions, io: CommandIo, reporter: Rep
     if (options.keepTemporary) reporter.line(`Keeping temporary directory "${temporary}"`);
     else await removeTemporaryFolder(temporary);
   }
+}
+
+/** Listing needs a kernel to ask, but no machine to run on. */
+function withoutRun(options: StapOptions): StapOptions {
+  return options.list || options.dump || options.explain ? { ...options, lastPass: 2 } : options;
 }
 
 async function runPasses(settings: ChainSettings, start: Intermediate | undefined): Promise<number> {
