@@ -27,7 +27,7 @@ test('the dump options list types, aliases and functions', async () => {
 });
 
 test('explain shows the way from a written point to the resolved one, and why an optional one was left out', async () => {
-  const { stdout } = await stap(['--vm', 'explain', '-e', 'probe vfs.read, nosuch.thing ? { println(1) }']);
+  const { stdout } = await stap(['explain', '--vm', '-e', 'probe vfs.read, nosuch.thing ? { println(1) }']);
   expect(stdout).toMatch(
     /vfs\.read {2}\(written, <input>\)\n.*kernel\.function\("vfs_read"\) {2}\(alias, .*vfs\.stp\)/,
   );
