@@ -210,12 +210,8 @@ struct stapkit_context {
 	s32 matched[2 * 10];
 	char *matched_copy;
 	struct stapkit_merged *merged;	/* room for one merged statistic */
-	u32 speculation;		/* 0, or the buffer that prints go to */
-	void *print_target;		/* where prints are collected instead of the ring; see STAP_PRINTF and procfs */
 	char *token_text;		/* what tokenize() works on, and how far it has come */
 	u32 token_at;
-	u64 lost_string_cuts;
-	u32 seed;
 };
 
 #define STAPKIT_ERROR_TEXT 512

@@ -123,10 +123,8 @@ static inline void context_reset(struct stapkit_context *c, struct stapkit_probe
 	c->is_return = 0;
 	c->matched_groups = 0;
 	c->matched_text = NULL;
-	c->print_target = NULL;
 	c->aborted = 0;
 	c->result = 0;
-	c->speculation = 0;
 }
 
 struct stapkit_context *stapkit_context_enter(struct stapkit_probe *probe)

@@ -79,6 +79,9 @@ bool stapkit_regex_match(struct stapkit_context *c, const struct stapkit_regex *
 		memcpy(c->matched_copy, text, length);
 		c->matched_copy[length] = '\0';
 		c->matched_text = c->matched_copy;
+	} else if (!matched) {
+		/* matched() is an error after a failed match. */
+		c->matched_text = NULL;
 	}
 	return matched;
 }

@@ -29,7 +29,7 @@ static u32 prepared_families;
 static u32 armed_families;
 
 static void abandon_work(struct work_struct *work);
-static DECLARE_WORK(stapkit_abandon_work, abandon_work);
+static DECLARE_DELAYED_WORK(stapkit_abandon_work, abandon_work);
 
 void stapkit_session_request_exit(void)
 {
@@ -183,7 +183,9 @@ static void abandon_work(struct work_struct *work)
 
 void stapkit_session_abandon(void)
 {
-	schedule_work(&stapkit_abandon_work);
+	/* After a run that ended in order the reader unloads the module itself; this is for one that dies before it does. */
+	schedule_delayed_work(&stapkit_abandon_work,
+			      atomic_read(&stapkit_session.state) == STAPKIT_STOPPED ? HZ : 0);
 }
 
 static int __init stapkit_init(void)
@@ -231,7 +233,7 @@ static void __exit stapkit_exit_module(void)
 {
 	/* No file can be opened after this, and those that were open have been closed. */
 	stapkit_transport_destroy();
-	cancel_work_sync(&stapkit_abandon_work);
+	cancel_delayed_work_sync(&stapkit_abandon_work);
 	mutex_lock(&session_mutex);
 	session_stop(false);
 	mutex_unlock(&session_mutex);
