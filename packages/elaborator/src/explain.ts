@@ -43,7 +43,7 @@ export function explain(ast: Ast, options: ElaborateOptions): Explanation {
         span: declaration.span,
         declared: resolved[0]?.declared ?? dropped.map((point) => point.chain[0]?.text ?? '').join(','),
         resolved: resolved.map((probe) => ({ name: probe.name, family: probe.point.family, chain: probe.chain })),
-        dropped: dropped.map((point) => ({ point: point.chain[0]?.text ?? '', reasons: point.reasons })),
+        dropped: dropped.map((point) => ({ point: point.chain[0]?.text ?? '', reasons: point.reasons() })),
       });
     }
   }

@@ -66,7 +66,7 @@ function buildFunctions(request: PointRequest, suffix: string, isReturn: boolean
   if (pattern.name === '') return { fault: `malformed specification '${text}'` };
   let found = request.symbols.functions(pattern.name, modulePattern);
   if (found.length === 0) {
-    const near = request.symbols.nearestFunctions(pattern.name, modulePattern);
+    const near = () => request.symbols.nearestFunctions(pattern.name, modulePattern);
     const where = modulePattern === undefined ? 'kernel' : `module "${modulePattern}"`;
     return { fault: `no match for function "${pattern.name}" in the ${where}`, near };
   }

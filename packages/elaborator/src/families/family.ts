@@ -57,7 +57,8 @@ export interface PointRequest {
 /** A user's fault found by a family. `near` names what might have been meant. */
 export interface PointFault {
   readonly fault: string;
-  readonly near?: readonly string[];
+  /** Asked only when the fault is shown. */
+  readonly near?: () => readonly string[];
   readonly hint?: string;
 }
 

@@ -43,10 +43,10 @@ function build(request: PointRequest): ReturnType<PointPattern['build']> {
   const hook = request.string('hook') ?? '';
   const hooks = HOOKS[protocol];
   if (!hooks) {
-    return { fault: `unsupported protocol family '${protocol}'`, near: Object.keys(HOOKS) };
+    return { fault: `unsupported protocol family '${protocol}'`, near: () => Object.keys(HOOKS) };
   }
   if (!hooks.includes(hook)) {
-    return { fault: `unrecognized hook name '${hook}' for protocol family '${protocol}'`, near: hooks };
+    return { fault: `unrecognized hook name '${hook}' for protocol family '${protocol}'`, near: () => hooks };
   }
   const priority = request.has('priority') ? priorityOf(request.string('priority') ?? '') : 0;
   if (priority === undefined) {

@@ -1,7 +1,17 @@
 // kernel.trace("[system:]name") (stapprobes(3stap), KERNEL TRACEPOINTS). Argument names and types are those of the
 // `__traceiter_NAME` function's prototype.
+
+import { similarNames } from '../similar.js';
 import { scalarSize } from '../types.js';
-import type { Family, PointVariable } from './family.js';
+import type { Family, PointRequest, PointVariable } from './family.js';
+
+/** Tracepoints spelt like one that was not found. */
+function nearTracepoints(request: PointRequest, name: string): string[] {
+  return similarNames(
+    name,
+    request.symbols.tracepoints('*').map((facts) => facts.name),
+  );
+}
 
 export const tracepointFamily: Family = {
   name: 'tracepoint',
@@ -25,7 +35,7 @@ export const tracepointFamily: Family = {
           found = found.filter((facts) => facts.system === undefined || glob.test(facts.system));
         }
         if (found.length === 0) {
-          return { fault: `no match for tracepoint "${text}"`, near: [] };
+          return { fault: `no match for tracepoint "${text}"`, near: () => nearTracepoints(request, name) };
         }
         return found.map((facts) => {
           const shown = facts.system === undefined ? facts.name : `${facts.system}:${facts.name}`;

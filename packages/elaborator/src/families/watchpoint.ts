@@ -25,13 +25,10 @@ function build(access: 'write' | 'rw') {
 
 export const watchpointFamily: Family = {
   name: 'watchpoint',
-  points: [
-    'kernel.data(number)',
-    'kernel.data(number).length(number)',
-    'kernel.data(string)',
-    'kernel.data(string).length(number)',
-  ].flatMap((base): PointPattern[] => [
-    { pattern: `${base}.write`, build: build('write') },
-    { pattern: `${base}.rw`, build: build('rw') },
-  ]),
+  points: ['kernel.data(number)', 'kernel.data(number).length(number)', 'kernel.data(string)'].flatMap(
+    (base): PointPattern[] => [
+      { pattern: `${base}.write`, build: build('write') },
+      { pattern: `${base}.rw`, build: build('rw') },
+    ],
+  ),
 };

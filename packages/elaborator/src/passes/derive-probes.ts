@@ -41,8 +41,12 @@ export interface DerivedProbe {
 export interface DroppedPoint {
   readonly declaration: ProbeDeclaration;
   readonly chain: readonly ProbeStep[];
-  readonly reasons: readonly RelatedPlace[];
+  /** Worked out only when asked for: spelling help compares with every name there is. */
+  readonly reasons: () => readonly RelatedPlace[];
 }
+
+/** Why a point did not resolve. Most are never shown, since a point has alternatives or is optional. */
+type Reason = () => RelatedPlace;
 
 export interface DeriveOptions {
   readonly families: readonly Family[];
@@ -144,7 +148,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
   const step = (text: string, span: ProbePoint['span'], how: ProbeStep['how']): ProbeStep => ({ text, span, how });
 
   /** Resolves one written point. @returns the number of probes it gave; reasons are added where it gave none */
-  function resolve(point: ProbePoint, context: Context, reasons: RelatedPlace[]): number {
+  function resolve(point: ProbePoint, context: Context, reasons: Reason[]): number {
     const before = probes.length;
     const conditions = point.condition ? [...context.conditions, { file: context.file, point }] : context.conditions;
     match(point.parts, 0, tree, point, { ...context, conditions }, reasons, []);
@@ -158,7 +162,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     node: PointNode,
     point: ProbePoint,
     context: Context,
-    reasons: RelatedPlace[],
+    reasons: Reason[],
     taken: readonly ProbePart[],
   ): void {
     if (probes.length >= limit) {
@@ -171,7 +175,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
       for (const { alias, file } of node.aliases) expand(alias, file, [], point, context, reasons, taken);
       if (node.patterns.length === 0 && node.aliases.length === 0) {
         const last = taken[taken.length - 1] ?? point.parts[0];
-        reasons.push(
+        reasons.push(() =>
           messages.pointMismatch(
             [...node.children.keys()].map(bareName).slice(0, 5),
             last ? options.tokens.token(last) : options.tokens.token(point),
@@ -198,12 +202,15 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     }
     const token = options.tokens.token(part);
     if (node.children.size === 0 && index > 0) {
-      reasons.push(messages.invalidSuffix(token));
+      reasons.push(() => messages.invalidSuffix(token));
       return;
     }
-    const deeper = nearDeeper(parts, taken.length);
-    if (deeper) reasons.push(messages.pointMismatch(deeper.near, options.tokens.token(deeper.part)));
-    else reasons.push(messages.pointMismatch(nearPoints(part.name, node, taken), token));
+    reasons.push(() => {
+      const deeper = nearDeeper(parts, taken.length);
+      return deeper
+        ? messages.pointMismatch(deeper.near, options.tokens.token(deeper.part))
+        : messages.pointMismatch(nearPoints(part.name, node, taken), token);
+    });
   }
 
   /**
@@ -246,7 +253,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     node: PointNode,
     point: ProbePoint,
     context: Context,
-    reasons: RelatedPlace[],
+    reasons: Reason[],
     taken: readonly ProbePart[],
   ): void {
     const part = parts[index]!;
@@ -255,7 +262,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
       `^${part.name.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, (stars) => (stars.length > 1 ? '.*' : '[^.]*'))}$`,
     );
     const before = probes.length;
-    const inner: RelatedPlace[] = [];
+    const inner: Reason[] = [];
     const visit = (at: PointNode, path: readonly ProbePart[], name: string): void => {
       for (const [key, child] of at.children) {
         // A wildcard stands for names, never for arguments.
@@ -278,7 +285,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     visit(node, [], '');
     if (probes.length > before) return;
     reasons.push(...inner.slice(0, 5));
-    reasons.push(messages.pointMismatch(nearPoints(part.name, node, taken), options.tokens.token(part)));
+    reasons.push(() => messages.pointMismatch(nearPoints(part.name, node, taken), options.tokens.token(part)));
   }
 
   function expand(
@@ -287,15 +294,17 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     suffix: readonly ProbePart[],
     point: ProbePoint,
     context: Context,
-    reasons: RelatedPlace[],
+    reasons: Reason[],
     taken: readonly ProbePart[],
   ): void {
     if (context.active.includes(alias)) {
-      reasons.push(messages.aliasCycle(formatParts(taken), options.tokens.token(point)));
+      reasons.push(() => messages.aliasCycle(formatParts(taken), options.tokens.token(point)));
       return;
     }
     if (context.active.length >= DEEPEST) {
-      reasons.push(messages.cause(`aliases are nested more than ${DEEPEST} levels deep`, options.tokens.token(point)));
+      reasons.push(() =>
+        messages.cause(`aliases are nested more than ${DEEPEST} levels deep`, options.tokens.token(point)),
+      );
       return;
     }
     const body: HandlerPart = { file, block: alias.body };
@@ -313,7 +322,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
       ],
     };
     const before = probes.length;
-    const found: RelatedPlace[] = [];
+    const found: Reason[] = [];
     for (const target of alias.points) {
       const extended: ProbePoint = suffix.length === 0 ? target : { ...target, parts: [...target.parts, ...suffix] };
       const text = formatParts(extended.parts);
@@ -328,8 +337,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
       );
       if (count > 0 && target.sufficient) break;
       if (count === 0 && !target.optional && !target.sufficient && !context.optional) {
-        const token = options.tokens.token(target);
-        reasons.push(messages.cause('resolution failed in alias expansion', token));
+        reasons.push(() => messages.cause('resolution failed in alias expansion', options.tokens.token(target)));
       }
     }
     if (probes.length === before) reasons.push(...found.slice(0, 10));
@@ -339,17 +347,21 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     pattern: PointPattern,
     point: ProbePoint,
     context: Context,
-    reasons: RelatedPlace[],
+    reasons: Reason[],
     taken: readonly ProbePart[],
   ): void {
     const built = pattern.build(requestOf(taken, options));
     const first = taken[0];
     const token = first ? options.tokens.token(first) : options.tokens.token(point);
     if (isFault(built)) {
-      const near = built.near && built.near.length > 0 ? ` (similar: ${built.near.slice(0, 5).join(', ')})` : '';
-      const at = taken.find((part) => part.argument)?.argument;
-      reasons.push(messages.cause(`${built.fault}${near}`, at ? options.tokens.token(at) : token));
-      if (built.hint) reasons.push(messages.cause(built.hint));
+      reasons.push(() => {
+        const names = built.near?.() ?? [];
+        const near = names.length > 0 ? ` (similar: ${names.slice(0, 5).join(', ')})` : '';
+        const at = taken.find((part) => part.argument)?.argument;
+        return messages.cause(`${built.fault}${near}`, at ? options.tokens.token(at) : token);
+      });
+      const { hint } = built;
+      if (hint !== undefined) reasons.push(() => messages.cause(hint));
       return;
     }
     const mark = point.sufficient ? '!' : point.optional ? '?' : '';
@@ -399,7 +411,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
           written: text,
           optional: false,
         };
-        const reasons: RelatedPlace[] = [];
+        const reasons: Reason[] = [];
         const count = resolve(point, context, reasons);
         if (overLimit) {
           diagnostics.push(messages.tooManyProbes(limit, options.tokens.token(point)));
@@ -407,8 +419,12 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
         }
         if (count > 0 && point.sufficient) break;
         if (count > 0) continue;
-        if (point.optional || point.sufficient) dropped.push({ declaration, chain: context.chain, reasons });
-        else diagnostics.push(messages.whileResolving(options.tokens.token(point), reasons));
+        if (point.optional || point.sufficient)
+          dropped.push({ declaration, chain: context.chain, reasons: () => reasons.map((reason) => reason()) });
+        else {
+          const causes = reasons.map((reason) => reason());
+          diagnostics.push(messages.whileResolving(options.tokens.token(point), causes));
+        }
       }
     }
   }
