@@ -22,13 +22,23 @@ export interface FrameHeader {
   readonly stamp: bigint;
 }
 
-/** Fills in a frame's header at an offset. */
-export function writeFrameHeader(bytes: Buffer, at: number, header: FrameHeader): void {
+/**
+ * Fills in a frame's header at an offset.
+ *
+ * @param stamp memory whose 8 bytes at `stampAt` are the stamp
+ */
+export function writeFrameHeader(
+  bytes: Buffer,
+  at: number,
+  header: Omit<FrameHeader, 'stamp'>,
+  stamp: Buffer,
+  stampAt: number,
+): void {
   bytes.writeUInt32LE(FRAME_MAGIC, at);
   bytes.writeUInt32LE(header.cpu, at + 4);
   bytes.writeUInt32LE(header.sequence, at + 8);
   bytes.writeUInt32LE(header.length, at + 12);
-  bytes.writeBigUInt64LE(header.stamp, at + 16);
+  for (let index = 0; index < 8; index++) bytes[at + 16 + index] = stamp[stampAt + index]!;
 }
 
 /** Reads a frame's header, or undefined where there is none. */

@@ -1,6 +1,8 @@
 // Collects the output of bulk mode: one run of frames a CPU.
 import { FRAME_HEADER, writeFrameHeader } from './bulk-frame.js';
 import { ByteWriter } from './byte-writer.js';
+import type { RecordBytes } from './format-site.js';
+import { STAMP_OFFSET } from './protocol.js';
 
 interface CpuFrames {
   readonly out: ByteWriter;
@@ -28,11 +30,12 @@ export class BulkFrames {
     return frame.out;
   }
 
-  /** Ends it. */
-  finish(stamp: bigint): void {
+  /** Ends it; the stamp is that of the record at `offset`. */
+  finish(records: RecordBytes, offset: number): void {
     const { out, sequence } = this.#frame;
     const length = out.length - this.#start - FRAME_HEADER;
-    writeFrameHeader(out.bytes, this.#start, { cpu: this.#cpu, sequence, length, stamp });
+    const header = { cpu: this.#cpu, sequence, length };
+    writeFrameHeader(out.bytes, this.#start, header, records.bytes, offset + STAMP_OFFSET);
     this.#frame.sequence += 1;
   }
 

@@ -9,8 +9,8 @@ import {
   parseColors,
   renderDiagnostic,
 } from '@stapkit/pass';
-import { noSuchProcess } from './diagnostics.js';
-import { kernelPort } from './kernel-port.js';
+import { noSuchProcess, outputFailed } from './diagnostics.js';
+import { kernelPort, reasonOf } from './kernel-port.js';
 import type { LocatedModule } from './locate-module.js';
 import type { ModulePort } from './module-port.js';
 import { readOptions, type StaprunOptions, USAGE } from './options.js';
@@ -56,8 +56,10 @@ export async function staprunCommand(argv: readonly string[], io: CommandIo): Pr
     return await command.run(argv);
   } catch (error) {
     if (error instanceof DiagnosticError) return command.show(error.diagnostics);
-    // The reader of our output has gone; the run has been ended by that.
-    if ((error as NodeJS.ErrnoException).code === 'EPIPE') return 1;
+    // The reader of our output, or the terminal, has gone; the run has been ended by that.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EPIPE' || code === 'EIO') return 1;
+    if (code !== undefined) return command.show([outputFailed('standard output', reasonOf(error))]);
     throw error;
   }
 }

@@ -9,6 +9,9 @@ export const BATCH_MAX = 256 * 1024;
 /** Bytes of `struct stapkit_record`, the header of every record. */
 export const RECORD_HEADER = 24;
 
+/** Where the stamp lies in a record. */
+export const STAMP_OFFSET = 16;
+
 /** `enum stapkit_record_kind`. */
 export const RECORD = {
   PAD: 0,

@@ -443,7 +443,7 @@ class ModuleRun {
     if (this.#options.bulkOutput) {
       const frame = this.#bulk.begin(recordCpu(records, offset));
       formatter(records, payload, frame);
-      this.#bulk.finish(recordStamp(records, offset));
+      this.#bulk.finish(records, offset);
       return;
     }
     if (!this.#options.events) {
@@ -466,7 +466,7 @@ class ModuleRun {
   #text(records: RecordBytes, offset: number, write: (out: ByteWriter) => void): void {
     if (this.#options.bulkOutput) {
       write(this.#bulk.begin(recordCpu(records, offset)));
-      this.#bulk.finish(recordStamp(records, offset));
+      this.#bulk.finish(records, offset);
       return;
     }
     const start = this.#out.length;

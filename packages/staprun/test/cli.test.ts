@@ -114,6 +114,16 @@ test('a reader that goes away ends the run', async () => {
   expect(ran.asked.slice(-3)).toEqual(['exit', 'close', 'unload']);
 });
 
+test('a full disk behind standard output is told', async () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  const ran = await staprun(HELLO, [join(folder, 'hello.ko')], { output: () => Promise.reject(full) });
+  expect(ran).toMatchObject({
+    status: 1,
+    errors: 'ERROR: writing to standard output failed: no space left on device\n',
+  });
+  expect(ran.asked.at(-1)).toBe('unload');
+});
+
 test('signals end the run as the manual tells', async () => {
   const script: Script = { sites: [site(0, 'end\n')], atExit: [[print(0, 5), end(6)]] };
   let handlers = new Map<string, () => void>();
