@@ -112,10 +112,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     functions: draft.functions
       .filter((symbol) => usage.reached.has(symbol))
       .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
-    globals: draft.globals.filter(
-      (symbol) =>
-        usage.globalReads.has(symbol) || usage.globalWrites.has(symbol) || (options.unoptimized && !symbol.library),
-    ),
+    globals: draft.globals.filter((symbol) => usage.globalReads.has(symbol) || usage.globalWrites.has(symbol)),
     embedded: neededEmbedded(ast, draft),
   };
   diagnostics.push(...infer(used));

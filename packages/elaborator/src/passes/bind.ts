@@ -23,6 +23,7 @@ import type {
 import type { Diagnostic } from '@stapkit/pass';
 import { messages } from '../diagnostics.js';
 import {
+  type Cell,
   type Draft,
   type DraftExpression,
   type DraftProbe,
@@ -112,13 +113,20 @@ export function bind(
 
   // ------------------------------------------------------------------------------------------- declarations
 
+  /** A global's type is what it is declared as, or else what it starts with. */
+  function typeCell(node: GlobalDeclaration, token: Token): Cell {
+    if (node.type) return newCell(node.type, token);
+    if (node.initial) return newCell(node.initial.kind === 'number' ? 'long' : 'string', token);
+    return newCell();
+  }
+
   function declareGlobal(node: GlobalDeclaration, file: ScriptFile): void {
     const token = tokens.token(node);
     const symbol: GlobalSymbol = {
       kind: 'global',
       name: node.name,
       token,
-      cell: node.type ? newCell(node.type, token) : newCell(),
+      cell: typeCell(node, token),
       library: file.privileged,
       private: node.private,
       file: file.name,

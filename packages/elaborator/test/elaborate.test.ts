@@ -1,0 +1,155 @@
+import { expect, test } from 'vitest';
+import { elaborate, formatElaborated, summarizeElaborated } from '../src/index.js';
+import { Elaborated } from '../src/schema.js';
+import { cleanly, elaborateText, kernel, printed } from './helpers.js';
+
+test('elaborates the one-liner through its alias', () => {
+  const script = cleanly('probe vfs.read { printf("read performed\\n"); exit() }', {
+    library:
+      'probe vfs.read = kernel.function("vfs_read") { name = "vfs.read" }\nfunction exit() %{ /* runtime: stapkit_fn_exit */ %}',
+  });
+  expect(script.probes).toHaveLength(1);
+  expect(script.probes[0]).toMatchObject({
+    name: 'kernel.function("vfs_read")',
+    written: 'vfs.read',
+    point: { family: 'kprobe', symbol: 'vfs_read', return: false },
+    locals: [],
+  });
+  expect(script.probes[0]?.chain.map((step) => step.text)).toEqual(['vfs.read', 'kernel.function("vfs_read")']);
+  expect(script.functions[0]?.body).toMatchObject({ kind: 'embedded', pragmas: ['runtime: stapkit_fn_exit'] });
+  expect(summarizeElaborated(script)).toBe('analyzed script: 1 probe, 1 function, 0 embeds, 0 globals');
+});
+
+test('counts a global that is printed at the end as a probe, as SystemTap does', () => {
+  const script = cleanly('global n probe begin { n++ }');
+  expect(script.globals[0]).toMatchObject({ type: 'long', printAtEnd: true });
+  expect(summarizeElaborated(script)).toBe('analyzed script: 2 probes, 0 functions, 0 embeds, 1 global');
+});
+
+test('infers types over functions, globals, arrays and locals', () => {
+  expect(
+    printed(`
+      global a, s
+      function f(x, y) { s[x] <<< y; return x . "!" }
+      probe begin { a[f("k", 2), 4] = 3; foreach ([k, n] in a) printf("%s %d %d\\n", k, n, @count(s[k])) }
+    `),
+  ).toMatchInlineSnapshot(`
+    "# globals
+    a:long [string, long]
+    s:stats [string]
+    # functions
+    f:string (x:string, y:long)
+    { {
+    (s[x]) <<< (y);
+    return (x) . ("!");
+    } }
+    # probes
+    begin /* <- begin */
+      # locals
+      k:string
+      n:long
+    { {
+    (a[f("k", 2), 4]) = (3);
+    foreach ([k, n] in a) printf("%s %d %d\\n", k, n, @count(s[k]));
+    } }
+    "
+  `);
+});
+
+test.each([
+  ['global x probe begin { x = 1 } probe end { x = "a" }', "type mismatch (string): identifier 'x'"],
+  ['global a probe begin { a[1] = 2; a["x"] = 3 }', "index 0 type mismatch (string): string 'x'"],
+  ['global a probe begin { a[1] = 2; a[1, 2] = 3 }', "inconsistent arity (1 vs 2): identifier 'a'"],
+  ['probe begin { printf("%d", "a") }', "type mismatch: expected long but found string: string 'a'"],
+  ['probe begin { print(@count(x)) }', "stat locals not supported, missing global declaration? : identifier 'x'"],
+  ['probe begin { if ("a") print(1) }', "type mismatch: expected long but found string: string 'a'"],
+  ['probe begin { delete 5 }', "invalid operand of delete expression: number '5'"],
+  ['probe begin { 5 = 6 }', "Expecting lvalue for assignment: operator '='"],
+  [
+    'probe begin { foreach (k in x) print(k) }',
+    "unresolved arity-1 global array x, missing global declaration?: identifier 'x'",
+  ],
+  ['global x probe begin { x <<< 1; y = x; print(y) }', "invalid type stats: identifier 'x'"],
+  ['probe begin { print(foo()) }', "unresolved function foo: identifier 'foo'"],
+  [
+    'function f(a) { return a } probe begin { print(f(1, 2)) }',
+    "arity mismatch found (function 'f' takes 1 args): identifier 'f'",
+  ],
+  ['probe begin { break }', "cannot 'break' outside loop: keyword"],
+  ['probe begin { print($x) }', "unresolved target-symbol expression: identifier '$x'"],
+])('words the error of %s as SystemTap does', (text, message) => {
+  expect(elaborateText(text).messages).toContain(message);
+});
+
+test('shows where a type was first inferred', () => {
+  const { diagnostics } = elaborateText('global x probe begin { x = 1 } probe end { x = "a" }');
+  expect(diagnostics[0]?.related?.[0]).toMatchObject({
+    message: "type was first inferred here (long): identifier 'x'",
+    span: { start: 23 },
+  });
+});
+
+test('reports nothing about what is elided', () => {
+  const { messages } = elaborateText('probe begin { x = 1; x = "a"; print(1) }');
+  expect(messages).toEqual([
+    "Eliding assignment to 'x': operator '='",
+    "Eliding side-effect-free expression : identifier 'x'",
+    "Eliding assignment to 'x': operator '='",
+    "Eliding side-effect-free expression : identifier 'x'",
+  ]);
+});
+
+test('links overloads by priority and arity', () => {
+  const script = cleanly(`
+    function f() : 2 { print("second") }
+    function f() : 1 { next }
+    function f(x) { print(x + 1) }
+    probe begin { f(); f(3) }
+  `);
+  const first = script.functions.find((symbol) => symbol.parameters === 0 && symbol.fallback !== undefined);
+  expect(first?.body).toMatchObject({ statements: [{ kind: 'next' }] });
+  expect(script.functions[first!.fallback!]).toMatchObject({ parameters: 0 });
+  expect(script.functions.find((symbol) => symbol.parameters === 1)?.fallback).toBeUndefined();
+});
+
+test('keeps everything with -u', () => {
+  expect(cleanly('global unused probe begin { x = 1 }', { unoptimized: true }).probes[0]?.locals).toHaveLength(1);
+});
+
+test('turns warnings into errors with -W and drops them with -w', () => {
+  const text = 'probe begin { x = 1; print(2) }';
+  expect(elaborateText(text, { warningsAsErrors: true }).diagnostics[0]?.severity).toBe('error');
+  expect(elaborateText(text, { suppressWarnings: true }).diagnostics).toEqual([]);
+});
+
+test('warns of names that nothing assigns, with what they may have meant', () => {
+  const { messages } = elaborateText('global count probe begin { count = 1; printf("%d", cuont); print(count) }');
+  expect(messages).toContain("never-assigned local variable 'cuont' (similar: count): identifier 'cuont'");
+});
+
+test('survives a JSON round trip and its schema', () => {
+  const script = cleanly(`
+    global a, s
+    probe kernel.function("vfs_read").return { a[$return] = @entry($file->flags); s <<< $count }
+    probe end { foreach (k- in a limit 3) println(k, a[k]); print(@hist_log(s)); if ("x" =~ "(a)b*") print("y") }
+  `);
+  const text = JSON.stringify(script);
+  expect(Elaborated.parse(JSON.parse(text))).toEqual(script);
+  expect(JSON.stringify(JSON.parse(text))).toBe(text);
+});
+
+test('limits nesting with a message, however deep it is', () => {
+  const deep = `${'('.repeat(300)}1${')'.repeat(300)}`;
+  expect(formatElaborated(cleanly(`probe begin { print(${deep}) }`))).toContain('printf("%d", 1)');
+  // The parser has a limit of its own, but an AST may come from elsewhere.
+  const { ast } = elaborateText('probe begin { print(!1) }');
+  const text = JSON.stringify(ast);
+  const not = /\{"kind":"unary".*?\}\}/.exec(text)?.[0] ?? '';
+  const [before, after] = text.split(not) as [string, string];
+  const head = not.slice(0, not.indexOf('{"kind":"number"'));
+  const tail = not.slice(not.indexOf('}', not.indexOf('"value"')) + 1);
+  const core = not.slice(head.length, not.length - tail.length);
+  const nested = before + head.repeat(3000) + core + tail.repeat(3000) + after;
+  const { diagnostics } = elaborate(JSON.parse(nested), { symbols: kernel });
+  expect(diagnostics[0]?.message).toMatch(/nested more than \d+ levels deep/);
+});

@@ -1,0 +1,145 @@
+import { expect, test } from 'vitest';
+import { explain, listFunctions, listProbeAliases, listProbes, listProbeTypes } from '../../src/index.js';
+import { cleanly, elaborateText, kernel } from '../helpers.js';
+
+const names = (text: string, library?: string): string[] =>
+  cleanly(text, library === undefined ? {} : { library }).probes.map((probe) => probe.name);
+
+test('expands wildcards in function names', () => {
+  expect(names('probe kernel.function("vfs_*") { println(pp_) } global pp_ = 1')).toEqual([
+    'kernel.function("vfs_read")',
+    'kernel.function("vfs_write")',
+  ]);
+});
+
+test('expands wildcards in alias names, and keeps the expanded name', () => {
+  const script = cleanly('probe my.* { print(what) }', {
+    library: 'probe my.one = begin { what = "a" }\nprobe my.two = end { what = "b" }',
+  });
+  expect(script.probes.map((probe) => probe.written)).toEqual(['my.one', 'my.two']);
+  expect(script.probes[0]?.chain.map((step) => step.how)).toEqual(['written', 'wildcard', 'alias']);
+});
+
+test('crosses dots only with two stars', () => {
+  const library = 'probe a.b.c = begin { x = 1 }\nprobe a.d = end { x = 2 }';
+  expect(names('probe a.* { print(x) }', library)).toEqual(['end']);
+  expect(names('probe a.** { print(x) }', library)).toEqual(['begin', 'end']);
+});
+
+test('attaches what follows an alias to the points behind it', () => {
+  expect(names('probe mine.return { print($return) }', 'probe mine = kernel.function("vfs_read") { }')).toEqual([
+    'kernel.function("vfs_read").return',
+  ]);
+});
+
+test('runs prologues before the body, innermost first, and epilogues after it', () => {
+  const script = cleanly('probe outer { print("body") }', {
+    library: `
+      probe inner = begin { print("inner") }, { print("after inner") }
+      probe outer += inner { print("after") }
+    `,
+  });
+  expect(JSON.stringify(script.probes[0]?.body).match(/"text":"[a-z ]+"|"value":"[a-z ]+"/g)).toEqual([
+    '"value":"inner"',
+    '"value":"body"',
+    '"value":"after"',
+    '"value":"after inner"',
+  ]);
+});
+
+test('leaves out optional points, and takes the first of sufficient ones', () => {
+  expect(names('probe kernel.function("nothing") ?, begin { print(1) }')).toEqual(['begin']);
+  expect(names('probe kernel.function("nothing") !, begin !, end { print(1) }')).toEqual(['begin!']);
+});
+
+test('reports an alias that expands to itself', () => {
+  const { diagnostics } = elaborateText('probe a = a { } probe a { print(1) }');
+  expect(diagnostics[0]?.related?.map((place) => place.message)).toContain('recursive loop in alias expansion of a');
+});
+
+test.each([
+  ['probe timer.foo { print(1) }', /^probe point mismatch \(similar: .*\): identifier 'foo'$/],
+  ['probe begin.foo { print(1) }', /^invalid suffix for probe: identifier 'foo'$/],
+  ['probe timer.s(0) { print(1) }', /^interval value out of range \(1, 86400\)/],
+  [
+    'probe kernel.function("vfs_rea") { print(1) }',
+    /^no match for function "vfs_rea" in the kernel \(similar: vfs_read/,
+  ],
+  [
+    'probe kernel.trace("sched_swich") { print(1) }',
+    /^no match for tracepoint "sched_swich" \(similar: sched_switch\)/,
+  ],
+  ['probe kernel.function("vfs_read").inline { print(1) }', /needs DWARF/],
+])('says why %s does not resolve', (text, message) => {
+  const { diagnostics } = elaborateText(text);
+  expect(diagnostics[0]?.message).toMatch(/^while resolving probe point/);
+  expect(diagnostics[0]?.related?.some((place) => message.test(place.message))).toBe(true);
+});
+
+test.each([
+  ['timer.s(5)', { family: 'timer', unit: 'ns', interval: '5000000000', randomize: '0' }],
+  ['timer.ms(20).randomize(3)', { family: 'timer', unit: 'ns', interval: '20000000', randomize: '3000000' }],
+  ['timer.jiffies(7)', { family: 'timer', unit: 'jiffies', interval: '7', randomize: '0' }],
+  ['timer.hz(100)', { family: 'timer', unit: 'ns', interval: '10000000', randomize: '0' }],
+  ['timer.profile', { family: 'profile' }],
+  ['begin(-3)', { family: 'begin', sequence: '-3' }],
+  ['error', { family: 'error', sequence: '0' }],
+  ['never', { family: 'never' }],
+  ['kprobe.function("anything").return', { family: 'kprobe', symbol: 'anything', return: true }],
+  ['kernel.function("vfs_read").return.maxactive(9)', { family: 'kprobe', maxactive: 9, return: true }],
+  ['kernel.data("jiffies").write', { family: 'watchpoint', symbol: 'jiffies', length: 1, access: 'write' }],
+  ['perf.type(1).config(0).hz(99)', { family: 'perf', type: 1, config: '0', hertz: 99 }],
+  ['procfs("a/b").umask(0040).read.maxsize(99)', { family: 'procfs', path: 'a/b', umask: 32, maxsize: 99 }],
+  ['netfilter.pf("NFPROTO_IPV4").hook("NF_INET_LOCAL_IN").priority("NF_IP_PRI_MANGLE")', { priority: -150 }],
+  ['input.line', { family: 'input', line: true }],
+])('builds the point of %s', (point, expected) => {
+  expect(cleanly(`probe ${point} { print("x") }`).probes[0]?.point).toMatchObject(expected);
+});
+
+test('joins the conditions of points and aliases', () => {
+  const script = cleanly('global on, more probe mine if (on) { print(1) } probe end { on = more = 1 }', {
+    library: 'probe mine = begin { }',
+  });
+  expect(script.probes[0]?.condition).toMatchObject({ kind: 'global', type: 'long' });
+});
+
+test('explains where each point went, and why one was left out', () => {
+  const { ast } = elaborateText('probe kernel.function("nothing") ?, vfs { print(1) }', {
+    library: 'probe vfs = kernel.function("vfs_read") { }',
+  });
+  const { probes } = explain(ast, { symbols: kernel });
+  expect(probes[0]?.resolved[0]?.name).toBe('kernel.function("vfs_read")');
+  expect(probes[0]?.dropped[0]?.reasons[0]?.message).toMatch(/no match for function "nothing"/);
+});
+
+test('lists points and variables as -l and -L do', () => {
+  const { ast } = elaborateText('probe vfs, kernel.function("vfs_*") { }', {
+    library: 'probe vfs = kernel.function("vfs_write") { size = 3; name = "x" }',
+  });
+  expect(listProbes(ast, { symbols: kernel }, false).value).toEqual([
+    'kernel.function("vfs_read")',
+    'kernel.function("vfs_write")',
+    'vfs',
+  ]);
+  expect(listProbes(ast, { symbols: kernel }, true).value).toEqual([
+    'kernel.function("vfs_read") $file:struct file* $buf:char* $count:size_t',
+    'kernel.function("vfs_write") $file:struct file*',
+    'vfs size:long name:string $file:struct file*',
+  ]);
+});
+
+test('lists types, aliases and functions as the --dump options do', () => {
+  const { ast } = elaborateText('probe begin { print(1) }', {
+    library: 'probe a.b = begin ?, end { }\nprobe _hidden = begin { }\nfunction f:long (x:string) %{ /* pure */ %}',
+  });
+  expect(listProbeTypes()).toContain('kernel.function(string).return.maxactive(number)');
+  expect(listProbeAliases(ast.library)).toEqual(['a.b = begin?, end']);
+  expect(listFunctions(ast.library)).toEqual(['f:long (x:string)']);
+  expect(listFunctions(ast.library, true)).toEqual(['f:long (x:string) /* pure */']);
+});
+
+test('holds probe points to the privilege level', () => {
+  const { messages } = elaborateText('probe kernel.function("vfs_read") { print(1) }', { privilege: 'stapusr' });
+  expect(messages[0]).toMatch(/not allowed for --privilege=stapusr/);
+  expect(elaborateText('probe begin { print(1) }', { privilege: 'stapusr' }).diagnostics).toEqual([]);
+});
