@@ -3,6 +3,7 @@
 import { BtfKind, btfInMemory } from '../btf/btf.js';
 import { layoutParts, littleEndian, tableParts } from '../io/write-parts.js';
 import { FACTS_FORMAT, type FactsAbout, type PartName } from './facts-file.js';
+import type { KernelSymbol } from './kallsyms.js';
 
 /** Which definition of a name counts first: a structure before a typedef of the same name, a declaration last. */
 const RANK: Readonly<Record<number, number>> = {
@@ -94,11 +95,70 @@ export function collectNames(blob: Uint8Array, typeOffsets: Uint32Array): Collec
   return { functions, types, enumerators, tracepoints };
 }
 
+/** Where code lies that no probe may be placed in, by the names of its ends. */
+const RANGES: readonly [place: number, start: string, end: string][] = [
+  [1, '_sinittext', '_einittext'],
+  [2, '__noinstr_text_start', '__noinstr_text_end'],
+  [3, '__kprobes_text_start', '__kprobes_text_end'],
+  [4, '__entry_text_start', '__entry_text_end'],
+];
+
+interface SymbolParts {
+  readonly addresses: Uint8Array;
+  readonly places: Uint8Array;
+  readonly variants: readonly { readonly name: string; readonly id: number }[];
+}
+
+/** Joins the functions' names with the symbol table. */
+function symbolParts(functions: readonly Entry[], symbols: readonly KernelSymbol[], linkTime: boolean): SymbolParts {
+  const byName = new Map<string, bigint>();
+  const variants: string[] = [];
+  for (const { name, type, address, module } of symbols) {
+    if (module !== undefined) continue;
+    // The ends of ranges are marked with every kind of letter.
+    if (!/^[tTwW]$/.test(type) && !name.startsWith('_')) continue;
+    if (!byName.has(name)) byName.set(name, address);
+    if (name.includes('.') && /^[tTwW]$/.test(type)) variants.push(name);
+  }
+  const ranges = RANGES.flatMap(([place, start, end]) => {
+    const [from, to] = [byName.get(start), byName.get(end)];
+    return from === undefined || to === undefined ? [] : [{ place, from, to }];
+  });
+  const words = new Uint32Array(functions.length * 2);
+  const places = new Uint8Array(functions.length);
+  functions.forEach(({ name }, index) => {
+    const address = byName.get(name);
+    if (address === undefined) return;
+    if (linkTime) {
+      words[index * 2] = Number(address & 0xffff_ffffn);
+      words[index * 2 + 1] = Number(address >> 32n);
+    }
+    places[index] = ranges.find(({ from, to }) => from <= address && address < to)?.place ?? 0;
+  });
+  variants.sort();
+  return { addresses: littleEndian(words), places, variants: variants.map((name, id) => ({ name, id })) };
+}
+
+/** A kernel's symbols, for {@link layoutFacts}. */
+export interface GivenSymbols {
+  readonly list: readonly KernelSymbol[];
+  /** False for a running kernel, which may have been moved in memory: only places are kept then. */
+  readonly linkTime: boolean;
+}
+
 /** Lays out the cache file of a BTF blob in memory. */
-export function layoutFacts(blob: Uint8Array, name: string, about: FactsAbout): Buffer {
+export function layoutFacts(
+  blob: Uint8Array,
+  name: string,
+  about: Omit<FactsAbout, 'symbols'>,
+  symbols?: GivenSymbols,
+): Buffer {
   const { typeOffsets } = btfInMemory(blob, name);
   const names = collectNames(blob, typeOffsets);
+  const parts = symbolParts(names.functions, symbols?.list ?? [], symbols?.linkTime ?? false);
   const contents = new Map<PartName, Uint8Array>();
+  contents.set('functionAddresses', parts.addresses);
+  contents.set('functionPlaces', parts.places);
   contents.set('blob', blob);
   contents.set('typeOffsets', littleEndian(typeOffsets));
   for (const [prefix, entries] of [
@@ -106,13 +166,14 @@ export function layoutFacts(blob: Uint8Array, name: string, about: FactsAbout): 
     ['type', names.types],
     ['enumerator', names.enumerators],
     ['tracepoint', names.tracepoints],
+    ['variant', parts.variants],
   ] as const) {
     const [text, starts, ids] = tableParts(entries);
     contents.set(`${prefix}Names`, text);
     contents.set(`${prefix}Starts`, starts);
     contents.set(`${prefix}Ids`, ids);
   }
-  contents.set('about', Buffer.from(JSON.stringify(about)));
+  contents.set('about', Buffer.from(JSON.stringify({ ...about, symbols: symbols !== undefined } satisfies FactsAbout)));
 
   return layoutParts(FACTS_FORMAT, contents);
 }

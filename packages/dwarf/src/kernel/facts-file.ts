@@ -19,9 +19,27 @@ export const PARTS = [
   'tracepointNames',
   'tracepointStarts',
   'tracepointIds',
+  'functionAddresses',
+  'functionPlaces',
+  'variantNames',
+  'variantStarts',
+  'variantIds',
   'about',
 ] as const;
 export type PartName = (typeof PARTS)[number];
+
+/** Parts of the kernel's code in which no probe can be placed. */
+export type UnprobeablePlace = 'init' | 'noinstr' | 'kprobes' | 'entry';
+
+/** By the numbers in `functionPlaces`. */
+export const PLACES: readonly (UnprobeablePlace | undefined)[] = [undefined, 'init', 'noinstr', 'kprobes', 'entry'];
+
+/** What a symbol table adds to a function. */
+export interface FunctionSymbol {
+  /** Link-time address. */
+  readonly address?: bigint;
+  readonly place?: UnprobeablePlace;
+}
 
 /** What the file says about the kernel. */
 export interface FactsAbout {
@@ -29,10 +47,12 @@ export interface FactsAbout {
   readonly architecture: string;
   readonly buildId: string;
   readonly pointerSize: 4 | 8;
+  /** Whether the functions' addresses and places are known. */
+  readonly symbols: boolean;
 }
 
 /** The format of the file; its version counts up with every change of what the tables hold. */
-export const FACTS_FORMAT: PartsFormat<PartName> = { kind: 1, version: 4, parts: PARTS };
+export const FACTS_FORMAT: PartsFormat<PartName> = { kind: 1, version: 5, parts: PARTS };
 
 /** A facts file that is open. */
 export class FactsFile extends PartsFile<PartName> {
@@ -42,6 +62,8 @@ export class FactsFile extends PartsFile<PartName> {
   readonly types: NameTable<PartName>;
   readonly enumerators: NameTable<PartName>;
   readonly tracepoints: NameTable<PartName>;
+  /** Symbols that the compiler made of a function, with a suffix: `foo.isra.0`, `foo.cold`. */
+  readonly variants: NameTable<PartName>;
 
   /**
    * Opens a facts file.
@@ -57,10 +79,21 @@ export class FactsFile extends PartsFile<PartName> {
       this.types = new NameTable(this, 'type');
       this.enumerators = new NameTable(this, 'enumerator');
       this.tracepoints = new NameTable(this, 'tracepoint');
+      this.variants = new NameTable(this, 'variant');
     } catch (error) {
       this.close();
       throw error;
     }
+  }
+
+  /** What the kernel's symbol table says of the function at a place of the table. */
+  symbolOf(index: number): FunctionSymbol {
+    if (!this.about.symbols) return {};
+    const low = this.u32('functionAddresses', index * 8);
+    const high = this.u32('functionAddresses', index * 8 + 4);
+    const address = low === 0 && high === 0 ? undefined : (BigInt(high) << 32n) | BigInt(low);
+    const place = PLACES[this.bytes('functionPlaces', index, 1)[0]!];
+    return { ...(address === undefined ? {} : { address }), ...(place ? { place } : {}) };
   }
 
   private btfBytes(): BtfBytes {

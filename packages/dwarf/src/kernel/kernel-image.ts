@@ -4,11 +4,13 @@
 
 import { BTF_MAGIC, btfInMemory } from '../btf/btf.js';
 import { type CompressionFormat, compressionFormat, unpackStream } from '../decompress/decompress.js';
-import { MACHINES, NT_GNU_BUILD_ID, PT_NOTE } from '../elf/constants.js';
+import { MACHINES, NT_GNU_BUILD_ID, PT_LOAD, PT_NOTE, SHF_EXECINSTR } from '../elf/constants.js';
 import { ElfFile, isElf, readNotes } from '../elf/elf-file.js';
 import { type ByteSource, openFileSource } from '../io/byte-source.js';
 import { Cursor } from '../io/cursor.js';
 import { BinaryFault } from '../io/fault.js';
+import { decodeImageKallsyms } from './image-kallsyms.js';
+import type { KernelSymbol } from './kallsyms.js';
 
 /** What a kernel image is, from its first bytes. */
 export type KernelImage =
@@ -30,6 +32,8 @@ export interface ImageFacts {
   /** SystemTap's name of the architecture; undefined where the image does not tell. */
   readonly architecture?: string;
   readonly pointerSize?: 4 | 8;
+  /** The kernel's own symbols; undefined where the image has none that can be read. */
+  readonly symbols?: readonly KernelSymbol[];
 }
 
 /**
@@ -100,8 +104,29 @@ function readElfImage(elf: ElfFile): ImageFacts {
     buildId: elf.buildId(),
     architecture: elf.architecture,
     pointerSize: elf.addressSize,
+    symbols: elfSymbols(elf),
   };
 }
+
+/** The symbols of an unpacked kernel: its symbol table, or the one it carries for /proc/kallsyms. */
+function elfSymbols(elf: ElfFile): readonly KernelSymbol[] | undefined {
+  const symbols: KernelSymbol[] = [];
+  for (const symbol of elf.symbols()) {
+    const section = elf.sections[symbol.section];
+    if (symbol.name === '' || !section || symbol.section === 0) continue;
+    const code = (section.flags & SHF_EXECINSTR) !== 0;
+    symbols.push({ name: symbol.name, address: symbol.address, type: code ? 't' : 'd' });
+  }
+  if (symbols.length > 0) return symbols;
+  const section = elf.section('.rodata');
+  if (!section) return undefined;
+  const bytes = elf.sectionBytes(section);
+  const { buffer, byteOffset, byteLength } = bytes;
+  return decodeImageKallsyms(Buffer.from(buffer, byteOffset, byteLength), elf.littleEndian, section.address);
+}
+
+/** How much before the BTF is kept: the tables of kallsyms lie among the read-only data, as the BTF does. */
+const KEPT = 9 << 20;
 
 /** The most that is kept of a stream while nothing has been found: enough for headers that straddle two pieces. */
 const CARRY = 4096;
@@ -121,11 +146,15 @@ export async function scanUnpacked(pieces: AsyncIterable<Uint8Array>, name: stri
   let noteBytes: Buffer | undefined;
   let loose: string | undefined;
   let headSeen = false;
+  let littleEndian = true;
   let collecting: { pieces: Buffer[]; have: number; length: number } | undefined;
   let btf: Uint8Array | undefined;
+  let loads: readonly { offset: number; address: bigint }[] = [];
+  const recent = new RecentBytes(KEPT);
 
   for await (const piece of pieces) {
     const chunk = Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength);
+    if (!collecting) recent.push(chunk);
     if (collecting) {
       collecting.pieces.push(Buffer.from(chunk));
       collecting.have += chunk.length;
@@ -146,6 +175,8 @@ export async function scanUnpacked(pieces: AsyncIterable<Uint8Array>, name: stri
       architecture = head?.architecture;
       pointerSize = head?.pointerSize;
       notes = head?.notes;
+      loads = head?.loads ?? [];
+      littleEndian = head?.littleEndian ?? true;
     }
     // The notes precede the BTF (both are in RO_DATA of the kernel's linker script, in this order).
     if (notes && !noteBytes && windowStart + window.length > notes.offset && windowStart <= notes.offset) {
@@ -191,7 +222,46 @@ export async function scanUnpacked(pieces: AsyncIterable<Uint8Array>, name: stri
     const note = found.find((n) => n.owner === 'GNU' && n.type === NT_GNU_BUILD_ID);
     if (note) buildId = Buffer.from(note.description).toString('hex');
   }
-  return { btf, buildId, architecture, pointerSize };
+  // Tables are aligned in memory, so what is looked at must start at a multiple of 8 too.
+  const skip = (8 - (recent.start % 8)) % 8;
+  const region = recent.bytes().subarray(skip);
+  const regionStart = recent.start + skip;
+  const load = loads.findLast((segment) => segment.offset <= regionStart);
+  const address = load && load.address + BigInt(regionStart - load.offset);
+  const symbols = decodeImageKallsyms(region, littleEndian, address);
+  return { btf, buildId, architecture, pointerSize, symbols };
+}
+
+/** The last bytes of a stream, in one piece of memory of twice their size. */
+class RecentBytes {
+  /** Where the first byte kept is in the stream. */
+  start = 0;
+  private size = 0;
+  private readonly memory: Buffer;
+  private readonly least: number;
+
+  constructor(least: number) {
+    this.least = least;
+    this.memory = Buffer.allocUnsafeSlow(Math.ceil(least * 1.5));
+  }
+
+  push(chunk: Buffer): void {
+    let rest = chunk;
+    while (rest.length > 0) {
+      if (this.size === this.memory.length) {
+        this.memory.copyWithin(0, this.size - this.least, this.size);
+        this.start += this.size - this.least;
+        this.size = this.least;
+      }
+      const count = rest.copy(this.memory, this.size);
+      this.size += count;
+      rest = rest.subarray(count);
+    }
+  }
+
+  bytes(): Buffer {
+    return this.memory.subarray(0, this.size);
+  }
 }
 
 /** BTF headers of both byte orders: magic, version 1, no flags, 24 bytes. */
@@ -241,16 +311,23 @@ function readElfHead(window: Buffer) {
   const entry = c.u16();
   const count = c.u16();
   let notes: { offset: number; size: number } | undefined;
+  const loads: { offset: number; address: bigint }[] = [];
   for (let index = 0; index < count && programs + (index + 1) * entry <= window.length; index++) {
     c.seek(programs + index * entry);
-    if (c.u32() !== PT_NOTE) continue;
+    const type = c.u32();
+    if (type !== PT_NOTE && type !== PT_LOAD) continue;
     if (is64) c.u32();
     const offset = is64 ? c.offset64() : c.u32();
-    c.skip(is64 ? 16 : 8);
+    const address = is64 ? c.u64() : BigInt(c.u32());
+    if (type === PT_LOAD) {
+      loads.push({ offset, address });
+      continue;
+    }
+    c.skip(is64 ? 8 : 4);
     const size = is64 ? c.offset64() : c.u32();
     if (size < 1 << 20) notes ??= { offset, size };
   }
-  return { architecture, pointerSize: (is64 ? 8 : 4) as 4 | 8, notes };
+  return { architecture, pointerSize: (is64 ? 8 : 4) as 4 | 8, notes, loads, littleEndian: little };
 }
 
 /** A build-id note of 20 bytes anywhere in the bytes, for images that are no ELF (arm64); the last one counts. */

@@ -5,6 +5,7 @@ import type { Btf, BtfType } from '../btf/btf.js';
 import { BtfKind } from '../btf/btf.js';
 import { printCType } from '../btf/print-c.js';
 import type { NameTable } from '../io/parts-file.js';
+import type { FunctionSymbol, UnprobeablePlace } from './facts-file.js';
 import type { ModuleFacts } from './modules.js';
 
 export interface KernelIdentity {
@@ -31,6 +32,11 @@ export interface FunctionFacts {
   readonly line?: number;
   /** Link-time address in decimal, where known. */
   readonly address?: string;
+  /**
+   * Where the function lies, if that is a part of the kernel in which no probe can be placed: `init` is freed after
+   * boot, the others are out of bounds to kprobes.
+   */
+  readonly unprobeable?: UnprobeablePlace;
 }
 
 export interface TracepointFacts {
@@ -107,12 +113,17 @@ export interface KernelSymbols {
   readonly kernel: KernelIdentity;
   /**
    * The functions whose names match a pattern of `*`, `?` and `[…]`, in the order of their names; a name without any is
-   * looked up directly.
+   * looked up directly. A pattern leaves out functions in which no probe can be placed, so far as that is known.
    *
    * @param module the module's name, or undefined for the kernel itself
    * @throws BinaryFault where the module's file is damaged
    */
   functions(pattern: string, module?: string): readonly FunctionFacts[];
+  /**
+   * The symbols that the compiler made of a function beside or instead of its own: `foo.isra.0`, `foo.constprop.0`,
+   * `foo.part.0`, `foo.cold`. Empty where the kernel's symbols are not known.
+   */
+  functionVariants(name: string): readonly string[];
   /** The names nearest to a function's that was not found. */
   nearestFunctions(name: string, module?: string): readonly string[];
   /** The tracepoints whose names match a pattern, which may start with a subsystem: `sched:sched_*`. */
@@ -149,7 +160,10 @@ export interface KernelSources {
   readonly kernel: KernelIdentity;
   readonly pointerSize: 4 | 8;
   readonly btf: Btf;
-  readonly functions: Pick<NameTable, 'match' | 'find' | 'all'>;
+  readonly functions: Pick<NameTable, 'find' | 'all' | 'matchingIndexes' | 'nameAt' | 'idAt'>;
+  /** What the kernel's symbol table says of the function at a place of `functions`. */
+  symbolOf(index: number): FunctionSymbol;
+  readonly variants: Pick<NameTable, 'match'>;
   readonly types: Pick<NameTable, 'find'>;
   readonly enumerators: Pick<NameTable, 'find'>;
   readonly tracepoints: Pick<NameTable, 'match' | 'all'>;
@@ -343,7 +357,25 @@ export function kernelSymbols(sources: KernelSources): KernelSymbols {
     kernel,
     functions(pattern, module) {
       if (module === undefined) {
-        return sources.functions.match(pattern).map(({ name, id }) => functionFacts(btf, 0, name, id));
+        const found: FunctionFacts[] = [];
+        const exact = !/[*?[]/.test(pattern);
+        for (const index of sources.functions.matchingIndexes(pattern)) {
+          const { address, place } = sources.symbolOf(index);
+          if (place && !exact) continue;
+          const name = exact ? pattern : sources.functions.nameAt(index);
+          // Of several static functions of one name the first stands for all.
+          if (found.at(-1)?.name === name) continue;
+          const facts = functionFacts(btf, 0, name, sources.functions.idAt(index));
+          if (address === undefined && !place) found.push(facts);
+          else {
+            found.push({
+              ...facts,
+              ...(address === undefined ? {} : { address: address.toString() }),
+              ...(place ? { unprobeable: place } : {}),
+            });
+          }
+        }
+        return found;
       }
       const own = moduleOf(module);
       if (!own) return [];
@@ -351,6 +383,7 @@ export function kernelSymbols(sources: KernelSources): KernelSymbols {
         .functions(pattern)
         .map(({ name, id }) => functionFacts(own.facts.btf, own.ordinal, name, id, own.name));
     },
+    functionVariants: (name) => sources.variants.match(`${name}.*`).map((hit) => hit.name),
     nearestFunctions(name, module) {
       if (module === undefined) return nearestNames(name, sources.functions.all());
       return nearestNames(

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { type Diagnostic, DiagnosticError, type Outcome, type Progress } from '@stapkit/pass';
 import { BinaryFault } from '../io/fault.js';
 import { stampOf } from '../io/parts-file.js';
+import type { GivenSymbols } from './build-facts.js';
 import { FactsFile } from './facts-file.js';
 import { type KernelSymbols, kernelSymbols } from './kernel-symbols.js';
 
@@ -127,11 +128,11 @@ async function openFacts(
   context: OpenKernelContext,
   diagnostics: Diagnostic[],
 ): Promise<FactsFile> {
-  const symbols = join(options.cacheFolder, 'symbols');
-  const imageNote = join(symbols, 'images', encodeURIComponent(path).slice(-200));
+  const folder = join(options.cacheFolder, 'symbols');
+  const imageNote = join(folder, 'images', encodeURIComponent(path).slice(-200));
   let buildId = running ? runningBuildId() : readImageNote(imageNote, stamp);
   if (buildId !== undefined) {
-    const facts = tryFacts(join(symbols, buildId, 'btf.facts'));
+    const facts = tryFacts(join(folder, buildId, 'btf.facts'));
     if (facts) return facts;
   }
   const { layoutFacts } = await import('./build-facts.js');
@@ -141,13 +142,19 @@ async function openFacts(
   try {
     const image = await readKernelImage(path, context.signal);
     buildId ??= image.buildId ?? `btf-${await contentHash(image.btf)}`;
-    const file = join(symbols, buildId, 'btf.facts');
-    const contents = layoutFacts(image.btf, path, {
+    const file = join(folder, buildId, 'btf.facts');
+    const about = {
       release: options.release,
       architecture: image.architecture ?? architectureHere(),
       buildId,
       pointerSize: image.pointerSize ?? 8,
-    });
+    };
+    const symbols = image.symbols
+      ? { list: image.symbols, linkTime: true }
+      : running
+        ? await runningSymbols()
+        : undefined;
+    const contents = layoutFacts(image.btf, path, about, symbols);
     context.signal?.throwIfAborted();
     try {
       writeAtomically(file, contents, true);
@@ -159,7 +166,7 @@ async function openFacts(
         code: 'dwarf/cache-unwritable',
         severity: 'warning',
         class: 'semantic',
-        message: `the facts of kernel ${options.release} can't be kept in ${symbols}: ${error.message}`,
+        message: `the facts of kernel ${options.release} can't be kept in ${folder}: ${error.message}`,
       });
       const temporary = join(tmpdir(), `stapkit-facts-${process.pid}-${Math.random().toString(36).slice(2)}`);
       try {
@@ -173,6 +180,18 @@ async function openFacts(
     }
   } finally {
     context.progress?.finish();
+  }
+}
+
+/** The running kernel's symbols, where this user may see their addresses. */
+async function runningSymbols(): Promise<GivenSymbols | undefined> {
+  const { readKallsyms } = await import('./kallsyms.js');
+  try {
+    const list = readKallsyms();
+    return list.hasAddresses ? { list: [...list], linkTime: false } : undefined;
+  } catch (error) {
+    if (error instanceof BinaryFault || isSystemError(error)) return undefined;
+    throw error;
   }
 }
 
@@ -276,6 +295,8 @@ async function symbolsOf(
     pointerSize: about.pointerSize,
     btf: facts.btf,
     functions: facts.functions,
+    symbolOf: (index) => facts.symbolOf(index),
+    variants: facts.variants,
     types: facts.types,
     enumerators: facts.enumerators,
     tracepoints: facts.tracepoints,
@@ -313,12 +334,21 @@ async function emptySymbols(release: string): Promise<KernelSymbols> {
   header[2] = 1;
   header.writeUInt32LE(24, 4);
   header.writeUInt32LE(1, 20);
-  const none = { match: () => [], find: () => [], all: () => [] };
+  const none = {
+    match: () => [],
+    find: () => [],
+    all: () => [],
+    matchingIndexes: () => [],
+    nameAt: () => '',
+    idAt: () => 0,
+  };
   return kernelSymbols({
     kernel: { release, architecture: architectureHere() },
     pointerSize: 8,
     btf: parseBtf(header, 'nothing'),
     functions: none,
+    symbolOf: () => ({}),
+    variants: none,
     types: none,
     enumerators: none,
     tracepoints: none,
