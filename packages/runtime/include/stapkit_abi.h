@@ -208,6 +208,7 @@ struct stapkit_context {
 	const char *matched_text;	/* subject of the last regular expression */
 	u32 matched_groups;
 	s32 matched[2 * 10];
+	u32 seed;			/* of randint() */
 	char *matched_copy;
 	struct stapkit_merged *merged;	/* room for one merged statistic */
 	char *token_text;		/* what tokenize() works on, and how far it has come */
