@@ -7,7 +7,10 @@ export interface Ast {
   readonly kind: 'ast';
   /** The script of the command line, then those of `-E`. */
   readonly user: readonly ScriptFile[];
-  /** Tapset files whose names are used, directly or through one another, in the order they were pulled in. */
+  /**
+   * Tapset files whose names are used, directly or through one another, in the order they were pulled in; of their
+   * functions and aliases, those that are used.
+   */
   readonly library: readonly ScriptFile[];
   /** The text of every file above, and of macro files, so that any later message can show its line. */
   readonly sources: readonly SourceText[];

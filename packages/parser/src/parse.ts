@@ -2,8 +2,9 @@
 import { type Diagnostic, definePass, type Outcome, type Pass, type SourceText } from '@stapkit/pass';
 import type { Ast, ScriptFile } from './ast.js';
 import type { Macro, PreprocessorFacts } from './lexical/preprocessor.js';
-import { NameCollector, type ReferencedNames } from './names.js';
+import type { ReferencedNames } from './names.js';
 import { type ParseScriptOptions, parseMacros, parseScript } from './parse-script.js';
+import { Reach } from './reach.js';
 
 /** A file of a library. */
 export interface LibraryFile {
@@ -31,7 +32,8 @@ export interface ParseInput {
 }
 
 /**
- * Parses scripts and every library file whose names they use, directly or through one another.
+ * Parses scripts and every library file whose names they use, directly or through one another. Of a library file, the
+ * AST holds the functions and aliases that are reached, and everything else.
  *
  * @param input scripts, arguments, facts and the library
  * @returns the AST; where there are errors, with what could be understood
@@ -57,25 +59,26 @@ export function parse(input: ParseInput): Outcome<Ast> {
     for (const argument of outcome.argumentSources) sources.set(argument.name, argument);
     return outcome.value;
   };
-  const names = new NameCollector();
+  const reach = new Reach();
   const user = input.scripts.map((script) => {
     const file = read(script, false);
-    names.add(file);
+    reach.addUser(file);
     return file;
   });
-  const library: ScriptFile[] = [];
+  const taken = new Set<string>();
   if (input.library) {
-    const taken = new Set<string>();
-    for (let fresh = names.take(); fresh; fresh = names.take()) {
+    for (let fresh = reach.take(); fresh; fresh = reach.take()) {
       for (const found of input.library.filesFor(fresh)) {
         if (taken.has(found.name)) continue;
         taken.add(found.name);
-        const file = read(found, true);
-        names.add(file);
-        library.push(file);
+        reach.addLibrary(read(found, true));
       }
     }
   }
+  const library = reach.library();
+  // A file that was handed out but is of no use leaves nothing behind.
+  const inUse = new Set(library.map((file) => file.name));
+  for (const name of taken) if (!inUse.has(name) && diagnostics.length === 0) sources.delete(name);
   for (const script of user) {
     if (script.declarations.length > 0 || diagnostics.some((diagnostic) => diagnostic.severity === 'error')) continue;
     diagnostics.push({

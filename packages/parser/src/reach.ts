@@ -1,0 +1,138 @@
+// Which declarations of library files a script reaches. A library file is taken for one name that it defines; what else
+// stands in it stays out of the AST unless it is reached too, so that a small script pulls in little, and neither this
+// pass nor a later one works on what nobody uses.
+import type { Declaration, FunctionDeclaration, ProbeAlias, ScriptFile } from './ast.js';
+import { dottedName, NameCollector, type ReferencedNames } from './names.js';
+
+/** One library file and what is reached of it. */
+interface LibraryEntry {
+  readonly file: ScriptFile;
+  readonly reached: Set<Declaration>;
+}
+
+/** Collects names from the user's scripts and from what they reach in library files. */
+export class Reach {
+  private readonly names = new NameCollector();
+  private readonly entries: LibraryEntry[] = [];
+  private readonly functions = new Map<string, { node: FunctionDeclaration; entry: LibraryEntry }[]>();
+  private readonly globals = new Map<string, LibraryEntry[]>();
+  private readonly aliases: { node: ProbeAlias; name: readonly string[]; entry: LibraryEntry }[] = [];
+  private readonly seen = { functions: new Set<string>(), variables: new Set<string>(), probes: new Set<string>() };
+
+  /** Adds a script of the user's: all of it counts. */
+  addUser(file: ScriptFile): void {
+    this.names.add(file);
+  }
+
+  /** Adds a library file; what the names seen so far reach in it counts. */
+  addLibrary(file: ScriptFile): void {
+    const entry: LibraryEntry = { file, reached: new Set() };
+    this.entries.push(entry);
+    for (const node of file.declarations) {
+      switch (node.kind) {
+        case 'function': {
+          push(this.functions, node.name, { node, entry });
+          if (this.seen.functions.has(node.name)) this.reach(node, entry);
+          break;
+        }
+        case 'global':
+          push(this.globals, node.name, entry);
+          if (this.seen.variables.has(node.name)) this.reachFile(entry);
+          break;
+        case 'probe-alias':
+          for (const name of node.names.map(dottedName)) {
+            const parts = name.split('.');
+            this.aliases.push({ node, name: parts, entry });
+            for (const probe of this.seen.probes) if (mayReach(probe.split('.'), parts)) this.reach(node, entry);
+          }
+          break;
+      }
+    }
+  }
+
+  /** Returns the names that came in since the last call, or undefined where there are none. */
+  take(): ReferencedNames | undefined {
+    const fresh = this.names.take();
+    if (!fresh) return undefined;
+    for (const name of fresh.functions) {
+      this.seen.functions.add(name);
+      for (const { node, entry } of this.functions.get(name) ?? []) this.reach(node, entry);
+    }
+    for (const name of fresh.variables) {
+      this.seen.variables.add(name);
+      for (const entry of this.globals.get(name) ?? []) this.reachFile(entry);
+    }
+    for (const probe of fresh.probes) {
+      this.seen.probes.add(probe);
+      const parts = probe.split('.');
+      for (const { node, name, entry } of this.aliases) if (mayReach(parts, name)) this.reach(node, entry);
+    }
+    return fresh;
+  }
+
+  /** The library files that are reached, each with the declarations that are. */
+  library(): ScriptFile[] {
+    return this.entries
+      .filter(({ reached }) => reached.size > 0)
+      .map(({ file, reached }) => ({
+        ...file,
+        declarations: file.declarations.filter(
+          (node) => reached.has(node) || (node.kind !== 'function' && node.kind !== 'probe-alias'),
+        ),
+      }));
+  }
+
+  private reach(node: Declaration, entry: LibraryEntry): void {
+    if (entry.reached.has(node)) return;
+    this.reachFile(entry);
+    entry.reached.add(node);
+    this.names.add(node);
+  }
+
+  /** A file that is in use brings its globals, its embedded code, and its probes, which set things up for the rest. */
+  private reachFile(entry: LibraryEntry): void {
+    if (entry.reached.size > 0) return;
+    for (const node of entry.file.declarations) {
+      if (node.kind === 'function' || node.kind === 'probe-alias') continue;
+      entry.reached.add(node);
+      this.names.add(node);
+    }
+  }
+}
+
+function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const list = map.get(key);
+  if (list) list.push(value);
+  else map.set(key, [value]);
+}
+
+/**
+ * Whether a probe point may go to an alias: every part of the alias's name fits, and the point may go on with a suffix
+ * of the alias's own points. `*` is any run of characters in a part, `**` also one over several parts.
+ *
+ * @param point the parts of the point's dotted name
+ * @param alias the parts of the alias's
+ */
+export function mayReach(point: readonly string[], alias: readonly string[]): boolean {
+  if (point.some((part) => part.includes('**'))) {
+    // Anything may follow two stars, so only what stands before them is compared.
+    const known = point.join('.').split('**')[0]!;
+    return fits(`${known}*`, alias.join('.')) || alias.join('.').startsWith(known) || known.startsWith(alias.join('.'));
+  }
+  return alias.length <= point.length && alias.every((part, index) => fits(point[index]!, part));
+}
+
+function fits(pattern: string, name: string): boolean {
+  if (!pattern.includes('*')) return pattern === name;
+  const pieces = pattern.split('*');
+  const last = pieces.pop()!;
+  const [first = ''] = pieces;
+  if (!name.startsWith(first)) return false;
+  let at = first.length;
+  for (const piece of pieces.slice(1)) {
+    const found = name.indexOf(piece, at);
+    if (found === -1) return false;
+    at = found + piece.length;
+  }
+  return name.length - last.length >= at && name.endsWith(last);
+}

@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest';
+import { parse, type ScriptLibrary } from '../src/index.js';
+import { mayReach } from '../src/reach.js';
+import { FACTS } from './support.js';
+
+/** Parses a script with one library file that is handed out for every name. */
+function declarations(script: string, library: string): string[] {
+  const everything: ScriptLibrary = {
+    filesFor: () => [{ name: 'lib.stp', text: library }],
+    macro: () => undefined,
+    nearest: () => [],
+  };
+  const { value, diagnostics } = parse({
+    scripts: [{ name: '<input>', text: script }],
+    facts: FACTS,
+    library: everything,
+  });
+  expect(diagnostics).toEqual([]);
+  return value.library.flatMap((file) =>
+    file.declarations.map((node) => {
+      if (node.kind === 'probe-alias') return `alias ${node.names[0]!.parts.map((part) => part.name).join('.')}`;
+      return 'name' in node ? `${node.kind} ${node.name}` : node.kind;
+    }),
+  );
+}
+
+const LIBRARY = `
+  %{ int x; %}
+  global state
+  function used() { return inner() }
+  function inner() { return state }
+  function other() { return deep() }
+  function deep() { }
+  private function used() { }
+  probe one.two = begin { used() }
+  probe one.three = one.two { }
+  probe four = end { other() }
+  probe begin { start() }
+  function start() { }
+`;
+
+test('of a library file, the functions and aliases that are reached are taken, and everything else', () => {
+  expect(declarations('probe begin { used() }', LIBRARY)).toEqual([
+    'embedded-code',
+    'global state',
+    'function used',
+    'function inner',
+    'function used',
+    'probe',
+    'function start',
+  ]);
+  expect(declarations('probe one.three.return { }', LIBRARY)).toEqual([
+    'embedded-code',
+    'global state',
+    'function used',
+    'function inner',
+    'function used',
+    'alias one.two',
+    'alias one.three',
+    'probe',
+    'function start',
+  ]);
+  expect(declarations('probe one.* { }', LIBRARY)).toContain('alias one.two');
+  expect(declarations('probe begin { println(state) }', LIBRARY)).toEqual([
+    'embedded-code',
+    'global state',
+    'probe',
+    'function start',
+  ]);
+});
+
+test('a file of which nothing is reached leaves nothing behind', () => {
+  const library: ScriptLibrary = {
+    filesFor: () => [{ name: 'lib.stp', text: LIBRARY }],
+    macro: () => undefined,
+    nearest: () => [],
+  };
+  const { value } = parse({ scripts: [{ name: '<input>', text: 'probe end { nothing() }' }], facts: FACTS, library });
+  expect(value.library).toEqual([]);
+  expect(value.sources.map((source) => source.name)).toEqual(['<input>']);
+});
+
+test('a point reaches an alias whose parts fit, with wildcards and suffixes', () => {
+  const reaches = (point: string, alias: string) => mayReach(point.split('.'), alias.split('.'));
+  expect(reaches('vfs.read', 'vfs.read')).toBe(true);
+  expect(reaches('vfs.read.return', 'vfs.read')).toBe(true);
+  expect(reaches('vfs', 'vfs.read')).toBe(false);
+  expect(reaches('vfs.*', 'vfs.read')).toBe(true);
+  expect(reaches('vfs.*', 'vfs.read.return')).toBe(false);
+  expect(reaches('*.r*d', 'vfs.read')).toBe(true);
+  expect(reaches('*.r*x', 'vfs.read')).toBe(false);
+  expect(reaches('sys**open', 'syscall.open')).toBe(true);
+  expect(reaches('sys**', 'vfs.read')).toBe(false);
+  expect(reaches('vfs.read.**', 'vfs.read')).toBe(true);
+  expect(reaches('**', 'vfs.read')).toBe(true);
+});
