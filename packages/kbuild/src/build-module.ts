@@ -130,6 +130,16 @@ function byName([a]: readonly [string, string], [b]: readonly [string, string]):
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
+/** The values of promises that are all settled; the diagnostics of those that failed are thrown together. */
+function fulfilled<T>(results: readonly PromiseSettledResult<T>[]): T[] {
+  const failed = results.filter((result) => result.status === 'rejected').map(({ reason }) => reason as unknown);
+  const other = failed.find((reason) => !(reason instanceof DiagnosticError));
+  if (other !== undefined) throw other;
+  const told = failed.flatMap((reason) => (reason as DiagnosticError).diagnostics);
+  if (told.length > 0) throw new DiagnosticError(...told);
+  return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+}
+
 /** One build: what its steps share. */
 class Build {
   private folder = '';
@@ -240,11 +250,12 @@ class Build {
     const archive = await this.openArchive();
     const source = join(this.folder, `${name}.c`);
     this.write(source, module.source);
-    const [script, ...units] = await Promise.all([
+    const compiled = await Promise.allSettled([
       this.compileScript(archive, source, join(this.folder, `${name}.o`)),
       ...module.units.map((unit) => this.compileUnit(archive, unit)),
     ]);
-    const objects = [script, ...units];
+    // Every error is told, and no compiler is at work any more when the folder is removed.
+    const objects = fulfilled(compiled);
     const extra = [...this.addVersions(archive, objects), ...this.addModinfo(objects[0]!)];
     const output = join(this.folder, `${name}.ko`);
     await this.link(archive, [...objects, ...extra], output);

@@ -62,6 +62,8 @@ interface ResolveInput {
   readonly source: FeatureInput | undefined;
   /** A folder for the compile probes. */
   readonly work: string;
+  /** Aborts the compile probes; the context's by default. */
+  readonly signal?: AbortSignal;
 }
 
 /** Reads a runtime's questions; a runtime without the file has none. */
@@ -177,7 +179,7 @@ async function askCompiler(
     join(folder, 'Kbuild'),
     `obj-m := ${questions.map(({ name }) => `${name}.o`).join(' ')}\nccflags-y := -g0 -Werror\nccflags-remove-y := $(CC_FLAGS_FTRACE)\n`,
   );
-  const result = await runMake(input.kernel, folder, ctx.signal, undefined, ['-k']);
+  const result = await runMake(input.kernel, folder, input.signal ?? ctx.signal, undefined, ['-k']);
   ctx.log(3, result.stderr);
   return new Set(questions.map(({ name }) => name).filter((name) => existsSync(join(folder, `${name}.o`))));
 }

@@ -268,10 +268,12 @@ async function compileRuntime(
   ctx: PassContext,
 ): Promise<void> {
   const { kernel, runtimeFolder } = options;
-  const features = await resolveFeatures({ kernel, runtimeFolder, source: options.features, work }, ctx);
   const sources = copySources(runtimeFolder, work);
+  const [features, template] = await together(ctx.signal, (signal) => [
+    resolveFeatures({ kernel, runtimeFolder, source: options.features, work, signal }, ctx),
+    makeTemplate(work, result, options, signal, ctx),
+  ]);
   writeFileSync(join(work, 'kernel_features.h'), featureHeader(features, kernel.release));
-  const template = await makeTemplate(work, result, options, ctx);
   const objects = await compileSources(work, sources, template, kernel, ctx);
   await expectTool(kernel, 'ar', ['rcsD', join(result, 'runtime.a'), ...objects], ctx.signal);
 
@@ -325,6 +327,7 @@ async function makeTemplate(
   work: string,
   result: string,
   { kernel, makeOptions }: RuntimeOptions,
+  outer: AbortSignal,
   ctx: PassContext,
 ): Promise<Template> {
   const folder = join(work, 'template');
@@ -332,7 +335,7 @@ async function makeTemplate(
   writeFileSync(join(folder, `${STUB}.c`), STUB_SOURCE);
   writeFileSync(join(folder, 'Kbuild'), KBUILD_FILE);
   const stop = new AbortController();
-  const signal = AbortSignal.any([ctx.signal, stop.signal]);
+  const signal = AbortSignal.any([outer, stop.signal]);
   let precompiling: Promise<PrecompiledHeader | undefined> | undefined;
   let printed = '';
   try {
@@ -376,6 +379,7 @@ async function makeTemplate(
     return { recipe, objects, bytes, precompiled: await precompiling };
   } finally {
     stop.abort();
+    await precompiling?.catch(() => {});
   }
 }
 
@@ -392,10 +396,8 @@ async function compileSources(
   const failed: string[] = [];
   let next = 0;
   let done = 0;
-  const stop = new AbortController();
-  const signal = AbortSignal.any([ctx.signal, stop.signal]);
   const objectOf = (source: string): string => join(work, source.replace(/\.c$/, '.o'));
-  const worker = async (): Promise<void> => {
+  const worker = async (signal: AbortSignal): Promise<void> => {
     for (let source = sources[next++]; source !== undefined; source = sources[next++]) {
       const path = join(work, source);
       const usual = precompiled && !setsUpHeaders(readFileSync(path, 'utf8')) ? precompiled.flags : flags;
@@ -417,13 +419,28 @@ async function compileSources(
       ctx.progress.update(stepOf(kernel), 0.2 + (0.8 * done) / sources.length);
     }
   };
-  try {
-    await Promise.all(Array.from({ length: availableParallelism() }, worker));
-  } finally {
-    stop.abort();
-  }
+  await together(ctx.signal, (signal) => Array.from({ length: availableParallelism() }, () => worker(signal)));
   if (failed.length > 0) throw new DiagnosticError(runtimeFault(kernel, { stderr: failed.join('\n') }, work));
   return sources.map(objectOf);
+}
+
+/**
+ * Waits for several things at once. When one fails the others are aborted and waited for: nothing works on behind the
+ * caller's back.
+ */
+async function together<const T extends readonly Promise<unknown>[]>(
+  signal: AbortSignal,
+  start: (signal: AbortSignal) => T,
+): Promise<{ -readonly [Index in keyof T]: Awaited<T[Index]> }> {
+  const stop = new AbortController();
+  const tasks = start(AbortSignal.any([signal, stop.signal]));
+  try {
+    return await Promise.all(tasks);
+  } catch (error) {
+    stop.abort(error);
+    await Promise.allSettled(tasks);
+    throw error;
+  }
 }
 
 function stepOf(kernel: KernelBuild): string {

@@ -210,6 +210,13 @@ describe('a fault', () => {
     ]);
   });
 
+  test('in the script and one in embedded C are both told', async () => {
+    const unit = { name: 'unit_0', source: '#line 1 "u.stp"\nint unit(void) { return nothing; }\n' };
+    const source = '#line 1 "s.stp"\nint script_start(void) { return missing; }\n';
+    const { diagnostics } = await buildModule(moduleOf(kernel, source, { units: [unit] }), options, quietContext());
+    expect(diagnostics.map(({ message }) => message).join('\n')).toMatch(/missing.*nothing/s);
+  });
+
   test('names a symbol that the kernel does not export', async () => {
     const source =
       '#include "stapkit_abi.h"\nint no_such_thing(void);\nint script_start(void) { return no_such_thing(); }\n';
