@@ -1,3 +1,4 @@
+import { parseScript } from '@stapkit/parser';
 import { expect, test } from 'vitest';
 import { explain, listFunctions, listProbeAliases, listProbes, listProbeTypes } from '../../src/index.js';
 import { cleanly, elaborateText, kernel } from '../helpers.js';
@@ -129,13 +130,14 @@ test('lists points and variables as -l and -L do', () => {
 });
 
 test('lists types, aliases and functions as the --dump options do', () => {
-  const { ast } = elaborateText('probe begin { print(1) }', {
-    library: 'probe a.b = begin ?, end { }\nprobe _hidden = begin { }\nfunction f:long (x:string) %{ /* pure */ %}',
+  const { value: file } = parseScript({
+    name: 'library.stp',
+    text: 'probe a.b = begin ?, end { }\nprobe _hidden = begin { }\nfunction f:long (x:string) %{ /* pure */ %}',
   });
   expect(listProbeTypes()).toContain('kernel.function(string).return.maxactive(number)');
-  expect(listProbeAliases(ast.library)).toEqual(['a.b = begin?, end']);
-  expect(listFunctions(ast.library)).toEqual(['f:long (x:string)']);
-  expect(listFunctions(ast.library, true)).toEqual(['f:long (x:string) /* pure */']);
+  expect(listProbeAliases([file])).toEqual(['a.b = begin?, end']);
+  expect(listFunctions([file])).toEqual(['f:long (x:string)']);
+  expect(listFunctions([file], true)).toEqual(['f:long (x:string) /* pure */']);
 });
 
 test('holds probe points to the privilege level', () => {
