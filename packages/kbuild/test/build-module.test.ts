@@ -361,6 +361,28 @@ describe('the runtime archive', () => {
     expect(readdirSync(join(folder, 'runtime'))).toHaveLength(1);
   }, 180_000);
 
+  test('has objtool run once, over the linked module, where the kernel does so', async () => {
+    const folder = temporaryFolder();
+    execFileSync('cp', ['-r', join(cacheFolder, 'runtime'), folder]);
+    const file = join(folder, 'runtime', readdirSync(join(folder, 'runtime'))[0]!, 'archive.json');
+    const archive = JSON.parse(readFileSync(file, 'utf8'));
+    // The members have been through objtool already; what counts here is when, and over what, it is run.
+    const log = join(folder, 'objtool.log');
+    const objtool = join(folder, 'objtool');
+    writeFileSync(objtool, `#!/bin/sh\necho "$SRCARCH $*" >> ${log}\n`, { mode: 0o755 });
+    archive.recipe = { ...archive.recipe, objtool: [objtool, '--ibt', '--link'], objtoolAfterLink: true };
+    archive.recipe.environment = { SRCARCH: 'x86' };
+    writeFileSync(file, JSON.stringify(archive));
+    const { value, diagnostics } = await buildModule(
+      moduleOf(kernel, greeting('linked')),
+      { ...options, cacheFolder: folder },
+      quietContext(),
+    );
+    expect(diagnostics).toEqual([]);
+    expect(readFileSync(log, 'utf8')).toMatch(/^x86 --ibt --link \S+\.linked\.o\n$/);
+    expect(modinfo(value!.path)).toMatchObject({ name: value!.name, license: 'Dual MIT/GPL' });
+  });
+
   test('works without any cache', async () => {
     const folder = join(temporaryFolder(), 'none');
     const { value } = await buildModule(
