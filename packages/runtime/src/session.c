@@ -231,12 +231,13 @@ destroy_ring:
 
 static void __exit stapkit_exit_module(void)
 {
-	/* No file can be opened after this, and those that were open have been closed. */
-	stapkit_transport_destroy();
-	cancel_delayed_work_sync(&stapkit_abandon_work);
+	/* First the end, of which a reader that waits is told; removing the files waits for it to leave. */
 	mutex_lock(&session_mutex);
 	session_stop(false);
 	mutex_unlock(&session_mutex);
+	/* No file can be opened after this, and those that were open have been closed. */
+	stapkit_transport_destroy();
+	cancel_delayed_work_sync(&stapkit_abandon_work);
 	if (stapkit_script.stop)
 		stapkit_script.stop();
 	stapkit_global_destroy();
