@@ -1,6 +1,7 @@
 // The program `staprun`: the command line in this process, with its streams and signals.
 import { spawn } from 'node:child_process';
 import { fstatSync, writeSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { isatty } from 'node:tty';
 import { type CommandIo, staprunCommand } from './cli.js';
 import { isOutputPending, writeErrors, writeOutput } from './streams.js';
@@ -11,7 +12,8 @@ const READY_DESCRIPTOR = 3;
 
 /** Runs this program again, detached, and waits for its word on descriptor 3. */
 function runInBackground(argv: readonly string[]): Promise<{ pid: number } | { exitStatus: number }> {
-  const child = spawn(process.execPath, [...process.execArgv, process.argv[1]!, ...argv], {
+  const program = isSingleExecutable() ? [] : [...process.execArgv, process.argv[1]!];
+  const child = spawn(process.execPath, [...program, ...argv], {
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe', 'pipe'],
     env: { ...process.env, [DAEMON_VARIABLE]: '1' },
@@ -22,6 +24,16 @@ function runInBackground(argv: readonly string[]): Promise<{ pid: number } | { e
     child.stdio[READY_DESCRIPTOR]!.on('data', () => resolve({ pid: child.pid! }));
     child.on('exit', (code) => resolve({ exitStatus: code ?? 1 }));
   });
+}
+
+/** True where Node and this program are one executable file. */
+function isSingleExecutable(): boolean {
+  try {
+    return (createRequire(process.execPath)('node:sea') as { isSea(): boolean }).isSea();
+  } catch {
+    // Node before 20.12 has no such module, and makes no such files.
+    return false;
+  }
 }
 
 async function main(): Promise<void> {
