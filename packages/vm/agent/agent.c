@@ -1309,6 +1309,7 @@ static int agent(void)
 	leash = setting("leash", 0) != NULL;
 	for (int i = 0; (value = setting("spare", i)) && words < 31; i++)
 		spare_argv[words++] = (char *)value;
+	start_spare();
 	value = setting("ports", 0);
 	open_ports(value ? (int)parse_number(value) : 1);
 	serve();

@@ -54,7 +54,7 @@ Options of a guest to boot:
   --writable DIR    let the guest write to a folder of this machine; may be repeated
   --ports N         how many clients at once [8]
   --icount SHIFT    count instructions as time, for benchmarks
-  --kvm             use KVM instead of emulation
+  --accel KIND      tcg, kvm, or auto, which tries KVM once [tcg]
 `;
 
 const OPTIONS = {
@@ -72,8 +72,10 @@ const OPTIONS = {
   writable: { type: 'string', multiple: true },
   ports: { type: 'string' },
   icount: { type: 'string' },
-  kvm: { type: 'boolean' },
+  accel: { type: 'string' },
 } as const;
+
+const ACCELERATORS = ['tcg', 'kvm', 'auto'] as const;
 
 const COMMANDS = ['start', 'run', 'stop', 'status', 'console'] as const;
 
@@ -123,6 +125,10 @@ export function parseVmCommandLine(argv: readonly string[]): VmCommandLine {
   if (command === 'run' && words.length === 0) throw faults.usage('stap vm run: a command to run must be given');
   if (command !== 'run' && words.length > 0)
     throw faults.usage(`stap vm ${command}: "${words[0]}" is one word too many`);
+  const accelerator = ACCELERATORS.find((kind) => kind === values.accel);
+  if (values.accel !== undefined && !accelerator) {
+    throw faults.usage(`stap vm ${command}: --accel is tcg, kvm or auto, not "${values.accel}"`);
+  }
   const name = values.name ?? 'default';
   if (!/^[\w.-]+$/.test(name) || name.startsWith('.')) {
     throw faults.usage(`stap vm ${command}: "${name}" can't be a guest's name`, [
@@ -154,7 +160,7 @@ export function parseVmCommandLine(argv: readonly string[]): VmCommandLine {
       writableFolders: values.writable,
       ports: number('ports', 1, 16),
       icount: number('icount', 0, 10),
-      accelerator: values.kvm ? ('kvm' as const) : undefined,
+      accelerator,
     }),
     words,
   };

@@ -29,6 +29,7 @@ import {
 import { findGuestKernels, type GuestKernel } from './guest-kernels.js';
 import { baseInitramfs, settingsArchive } from './initramfs.js';
 import { unpackedKernel } from './kernel-image.js';
+import { kvmWorks } from './kvm.js';
 import { ensureModulesIndex } from './modules-index.js';
 import {
   type FileLock,
@@ -58,8 +59,11 @@ export interface GuestOptions {
   readonly append?: string;
   /** Count instructions as time, each 2 to the power of this in nanoseconds (QEMU's -icount); for benchmarks. */
   readonly icount?: number;
-  /** `tcg`, software emulation, by default: KVM may open and still make no progress. */
-  readonly accelerator?: Accelerator;
+  /**
+   * `tcg`, software emulation, by default. `kvm` may open and still make no progress; `auto` tries it once, for 8 s, and
+   * remembers the answer in the cache.
+   */
+  readonly accelerator?: Accelerator | 'auto';
   /** Folders of the host that the guest may write to, at the same paths. All else it writes stays in its memory. */
   readonly writableFolders?: readonly string[];
   /** How many clients at once a kept guest serves; 8 by default. */
@@ -253,10 +257,11 @@ export async function startGuest(options: GuestOptions): Promise<Guest> {
   const qemu = await findCommand(options.qemu ?? 'qemu-system-x86_64', process.env['PATH']);
   if (!qemu) throw faults.noQemu(options.qemu ?? 'qemu-system-x86_64');
   const kernel = await chooseKernel(options);
+  const accelerator = await chooseAccelerator(options, kernel);
   if (options.folder === undefined) {
     await sweepTemporaryFolders();
     const folder = await makeTemporaryFolder(self);
-    return boot(options, kernel, qemu, { folder, socketFolder: folder, kept: false, began });
+    return boot({ ...options, accelerator }, kernel, qemu, { folder, socketFolder: folder, kept: false, began });
   }
 
   const folder = resolve(options.folder);
@@ -268,7 +273,7 @@ export async function startGuest(options: GuestOptions): Promise<Guest> {
     if (running) throw faults.alreadyRunning(folder, running.process.pid);
     await cleanFolder(folder);
     const socketFolder = await makeSocketFolder(folder);
-    return await boot(options, kernel, qemu, { folder, socketFolder, kept: true, began });
+    return await boot({ ...options, accelerator }, kernel, qemu, { folder, socketFolder, kept: true, began });
   } finally {
     await lock.release();
   }
@@ -283,6 +288,26 @@ async function chooseKernel(options: GuestOptions): Promise<GuestKernel> {
   return kernel;
 }
 
+async function chooseAccelerator(options: GuestOptions, kernel: GuestKernel): Promise<Accelerator> {
+  if (options.accelerator !== 'auto') return options.accelerator ?? 'tcg';
+  const { folder: _, ...rest } = options;
+  const works = await kvmWorks(options.cacheFolder, async () => {
+    const probe = {
+      ...rest,
+      kernel,
+      accelerator: 'kvm',
+      memoryMb: 256,
+      cpus: 1,
+      warmNode: false,
+      bootSeconds: 8,
+    } as const;
+    await (await startGuest(probe)).stop();
+  });
+  return works ? 'kvm' : 'tcg';
+}
+
+type BootOptions = GuestOptions & { readonly accelerator: Accelerator };
+
 interface Place {
   readonly folder: string;
   readonly socketFolder: string;
@@ -290,12 +315,12 @@ interface Place {
   readonly began: number;
 }
 
-async function boot(options: GuestOptions, kernel: GuestKernel, qemu: string, place: Place): Promise<Guest> {
+async function boot(options: BootOptions, kernel: GuestKernel, qemu: string, place: Place): Promise<Guest> {
   const { folder, socketFolder, kept } = place;
   const ports = kept ? (options.ports ?? DEFAULTS.ports) : 1;
   const memoryMb = options.memoryMb ?? DEFAULTS.memoryMb;
   const cpus = options.cpus ?? DEFAULTS.cpus;
-  const accelerator = options.accelerator ?? 'tcg';
+  const { accelerator } = options;
   const idleSeconds = kept ? (options.idleSeconds ?? DEFAULTS.idleSeconds) : 0;
   const writableFolders = (options.writableFolders ?? []).map((path) => resolve(path));
   const bootSeconds = options.bootSeconds ?? DEFAULTS.bootSeconds;

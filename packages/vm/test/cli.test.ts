@@ -35,7 +35,7 @@ async function run(...argv: string[]): Promise<{ status: number; stdout: string;
 test('options of a guest are read', () => {
   expect(
     parseVmCommandLine(
-      'start --kernel 6.1.0-56-amd64 --memory 512 --cpus 1 --idle 5 --append quiet=1 --writable a --writable b --icount 0 --kvm'.split(
+      'start --kernel 6.1.0-56-amd64 --memory 512 --cpus 1 --idle 5 --append quiet=1 --writable a --writable b --icount 0 --accel kvm'.split(
         ' ',
       ),
     ),
@@ -71,6 +71,7 @@ test("what follows the first word of a command to run is that command's own", ()
 test.each([
   [['statu'], 'ERROR: stap vm: "statu" is no command\n  hint: did you mean "status"?\n'],
   [['start', '--memory', 'much'], 'ERROR: stap vm start: --memory takes a number from 128 to 1000000, not "much"\n'],
+  [['start', '--accel', 'xen'], 'ERROR: stap vm start: --accel is tcg, kvm or auto, not "xen"\n'],
   [['start', 'now'], 'ERROR: stap vm start: "now" is one word too many\n'],
   [['run'], 'ERROR: stap vm run: a command to run must be given\n'],
   [
