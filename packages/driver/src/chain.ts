@@ -274,14 +274,14 @@ function readKernelConfig(place: Place): Map<string, string> {
 /** The texts that the command line names, `-E` scripts last. */
 export async function readScripts(options: StapOptions, io: CommandIo): Promise<SourceText[]> {
   const scripts: SourceText[] = [];
-  if (options.script?.kind === 'text') scripts.push({ name: '<input>', text: asBytes(options.script.text) });
+  if (options.script?.kind === 'text') scripts.push({ name: '<input>', text: options.script.text });
   else if (options.script?.path === '-') {
     const chunks: Buffer[] = [];
     for await (const chunk of io.stdin) chunks.push(Buffer.from(chunk));
-    scripts.push({ name: '<input>', text: Buffer.concat(chunks).toString('latin1') });
+    scripts.push({ name: '<input>', text: scriptText(Buffer.concat(chunks)) });
   } else if (options.script) {
     try {
-      scripts.push({ name: options.script.path, text: await readFile(options.script.path, 'latin1') });
+      scripts.push({ name: options.script.path, text: scriptText(await readFile(options.script.path)) });
     } catch (error) {
       throw new DiagnosticError({
         code: 'driver/script',
@@ -293,12 +293,16 @@ export async function readScripts(options: StapOptions, io: CommandIo): Promise<
     }
   }
   options.extraScripts.forEach((text, index) => {
-    scripts.push({ name: `<input${index + 1}>`, text: asBytes(text) });
+    scripts.push({ name: `<input${index + 1}>`, text });
   });
   return scripts;
 }
 
-/** One code unit a byte, as scripts are read: a string literal in UTF-8 comes out as the bytes that went in. */
-function asBytes(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1');
+/** A script's text: UTF-8, as the parser takes it, or a character a byte where it is not that. */
+function scriptText(bytes: Buffer): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return bytes.toString('latin1');
+  }
 }
