@@ -75,7 +75,7 @@ export {
 } from './diagnostics.js';
 export { formatParse } from './format-parse.js';
 export { type Macro, type PreprocessorFacts, SYSTEMTAP_VERSION } from './lexical/preprocessor.js';
-export type { Comment } from './lexical/scanner.js';
+export { type Comment, isKeyword } from './lexical/scanner.js';
 export { dottedName, NameCollector, type ReferencedNames } from './names.js';
 export { type LibraryFile, type ParseInput, parse, parsePass, type ScriptLibrary } from './parse.js';
 export {

@@ -50,6 +50,11 @@ export class NameCollector {
     });
   }
 
+  /** Adds a probe point's dotted name that no tree holds as written. */
+  addProbe(name: string): void {
+    this.note('probes', name);
+  }
+
   private note(kind: 'functions' | 'variables' | 'probes', name: string): void {
     if (this[kind].has(name)) return;
     this[kind].add(name);

@@ -10,13 +10,25 @@ interface LibraryEntry {
   readonly reached: Set<Declaration>;
 }
 
+/** One name of an alias of a library file. */
+interface AliasEntry {
+  readonly node: ProbeAlias;
+  readonly name: readonly string[];
+  readonly entry: LibraryEntry;
+}
+
+/** The bounds of suffixes, for aliases that stand for themselves: the elaborator reports those. */
+const MAXIMUM_PARTS = 16;
+const MAXIMUM_SUFFIXED = 5000;
+
 /** Collects names from the user's scripts and from what they reach in library files. */
 export class Reach {
   private readonly names = new NameCollector();
   private readonly entries: LibraryEntry[] = [];
   private readonly functions = new Map<string, { node: FunctionDeclaration; entry: LibraryEntry }[]>();
   private readonly globals = new Map<string, LibraryEntry[]>();
-  private readonly aliases: { node: ProbeAlias; name: readonly string[]; entry: LibraryEntry }[] = [];
+  private readonly aliases: AliasEntry[] = [];
+  private suffixed = 0;
   private readonly seen = { functions: new Set<string>(), variables: new Set<string>(), probes: new Set<string>() };
 
   /** Adds a script of the user's: all of it counts. */
@@ -43,7 +55,7 @@ export class Reach {
           for (const name of node.names.map(dottedName)) {
             const parts = name.split('.');
             this.aliases.push({ node, name: parts, entry });
-            for (const probe of this.seen.probes) if (mayReach(probe.split('.'), parts)) this.reach(node, entry);
+            for (const probe of this.seen.probes) this.tryAlias(probe.split('.'), { node, name: parts, entry });
           }
           break;
       }
@@ -65,7 +77,7 @@ export class Reach {
     for (const probe of fresh.probes) {
       this.seen.probes.add(probe);
       const parts = probe.split('.');
-      for (const { node, name, entry } of this.aliases) if (mayReach(parts, name)) this.reach(node, entry);
+      for (const alias of this.aliases) this.tryAlias(parts, alias);
     }
     return fresh;
   }
@@ -80,6 +92,19 @@ export class Reach {
           (node) => reached.has(node) || (node.kind !== 'function' && node.kind !== 'probe-alias'),
         ),
       }));
+  }
+
+  /** Takes an alias where a point may go to it. The point's suffix goes on behind the alias's own points. */
+  private tryAlias(point: readonly string[], { node, name, entry }: AliasEntry): void {
+    if (!mayReach(point, name)) return;
+    this.reach(node, entry);
+    const suffix = point.some((part) => part.includes('**')) ? ['**'] : point.slice(name.length);
+    if (suffix.length === 0) return;
+    for (const target of node.points) {
+      if (target.parts.length + suffix.length > MAXIMUM_PARTS || this.suffixed >= MAXIMUM_SUFFIXED) return;
+      this.suffixed += 1;
+      this.names.addProbe([dottedName(target), ...suffix].join('.'));
+    }
   }
 
   private reach(node: Declaration, entry: LibraryEntry): void {

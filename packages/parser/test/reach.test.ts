@@ -69,6 +69,20 @@ test('of a library file, the functions and aliases that are reached are taken, a
   ]);
 });
 
+test('a suffix goes on behind the points of an alias, and may make them another alias', () => {
+  const library = 'probe a = b.c { }\nprobe b.c = begin { }\nprobe b.c.d = end { }\nprobe b.c.e = end { }';
+  expect(declarations('probe a.d { }', library)).toEqual(['alias a', 'alias b.c', 'alias b.c.d']);
+  expect(declarations('probe a { }', library)).toEqual(['alias a', 'alias b.c']);
+});
+
+test('aliases that stand for themselves end all the same', () => {
+  expect(declarations('probe a.x { }', 'probe a = a.b, a.c, b { }\nprobe b = a.d, b.a { }')).toEqual([
+    'alias a',
+    'alias b',
+  ]);
+  expect(declarations('probe ** { }', 'probe a = a.b { }')).toEqual(['alias a']);
+});
+
 test('a file of which nothing is reached leaves nothing behind', () => {
   const library: ScriptLibrary = {
     filesFor: () => [{ name: 'lib.stp', text: LIBRARY }],

@@ -155,11 +155,6 @@ export function symbol(text: string, hints?: readonly string[]): Parser<TokenKin
   return reading((reader) => reader.expect(text, hints));
 }
 
-/** A parser that takes one token by a test of it; the message says what is expected. */
-export function tokenWhere(test: (token: ScriptToken) => boolean, message: string): Parser<TokenKind, ScriptToken> {
-  return reading((reader) => (test(reader.token) ? reader.take() : reader.fail('expected', message)));
-}
-
 /**
  * A list with separators, at least one item long. typescript-parsec's own lists copy what they have at every item,
  * which takes quadratic time.

@@ -1,9 +1,9 @@
 // The preprocessor, between the scanner and the grammar: `$1 @1 $# @#`, `@define` macros, and `%( … %? … %: … %)`. It
 // yields one token at a time and holds no more of the text than the macro bodies.
 //
-// SystemTap runs macros before conditionals, so it expands both branches of a conditional. Here the branch that is not
-// taken is skipped unread, which accepts every script that SystemTap accepts. Macros are hygienic in one respect: the
-// body of a library macro sees library macros only, and a macro's argument is expanded where it was written.
+// By its manual, SystemTap expands macros in both branches of a conditional; in fact, as here, the branch that is not
+// taken is skipped unread. Macros are hygienic in one respect: the body of a library macro sees library macros only, and
+// a macro's argument is expanded where it was written.
 import type { Diagnostic, SourceText } from '@stapkit/pass';
 import { nearestNames } from '@stapkit/pass';
 import type { Origin } from '../ast.js';
@@ -394,7 +394,7 @@ export class Preprocessor {
     for (let count = 0; count < 20; count++) {
       const token = this.raw();
       if (token.symbol === '%(') {
-        this.skipBranch(token, false);
+        this.skipBranch(token, 'pass');
         return;
       }
       passed.push(token);
@@ -507,10 +507,10 @@ export class Preprocessor {
       holding = this.condition(open);
     } catch (error) {
       if (error !== ABANDONED) throw error;
-      this.skipBranch(open, false);
+      this.skipBranch(open, 'pass');
       return;
     }
-    if (holding || this.skipBranch(open, true)) this.conditionals.push({ open, inElse: !holding });
+    if (holding || this.skipBranch(open, 'stop')) this.conditionals.push({ open, inElse: !holding });
   }
 
   /** `%:` behind a branch that was read: the other one is skipped. */
@@ -524,17 +524,17 @@ export class Preprocessor {
       this.error('duplicate-else', "invalid conditional - duplicate '%:'", token);
     }
     this.conditionals.pop();
-    this.skipBranch(open.open, false);
+    this.skipBranch(open.open, 'duplicate');
   }
 
   /**
    * Skips to the end of a branch, unread but for nested conditionals.
    *
    * @param open the conditional's `%(`
-   * @param stopAtElse whether `%:` ends it too
+   * @param atElse what a `%:` does: end it, be one too many, or be passed over after an error
    * @returns true where it ended at `%:`
    */
-  private skipBranch(open: ScriptToken, stopAtElse: boolean): boolean {
+  private skipBranch(open: ScriptToken, atElse: 'stop' | 'duplicate' | 'pass'): boolean {
     const before = this.skipping;
     this.skipping = true;
     try {
@@ -550,7 +550,8 @@ export class Preprocessor {
           depth -= 1;
           if (depth === 0) return false;
         } else if (token.symbol === '%:' && depth === 1) {
-          if (stopAtElse) return true;
+          if (atElse === 'stop') return true;
+          if (atElse === 'duplicate') this.error('duplicate-else', "invalid conditional - duplicate '%:'", token);
         }
       }
     } finally {

@@ -155,7 +155,11 @@ test('every fault of a conditional is reported once', () => {
     ['%( arch < "x" %? %) probe end {}', "expected '==' or '!=' | at: operator '<' at <input>:1:9"],
     ['%( guru_mode == "1" %? %) probe end {}', "expected number | at: string '1' at <input>:1:17"],
     ['%) probe end {}', "incomplete conditional - missing '%(' | at: operator '%)' at <input>:1:1"],
-    ['%( 1 == 1 %? probe a {} %: b %: c %)', ''],
+    [
+      '%( 1 == 1 %? probe a {} %: b %: c %)',
+      "invalid conditional - duplicate '%:' | at: operator '%:' at <input>:1:30",
+    ],
+    ['%( 1 == 2 %? a %: %( 1 == 1 %? probe b {} %: c %) %)', ''],
     [
       '%( 1 == 2 %? a %: probe a {} %: c %)',
       "invalid conditional - duplicate '%:' | at: operator '%:' at <input>:1:30",
