@@ -6,6 +6,7 @@ import { inputFamily } from './input.js';
 import { kprobeFamily } from './kprobe.js';
 import { netfilterFamily } from './netfilter.js';
 import { perfFamily } from './perf.js';
+import { processFamily } from './process.js';
 import { procfsFamily } from './procfs.js';
 import { timerFamily } from './timer.js';
 import { tracepointFamily } from './tracepoint.js';
@@ -18,6 +19,7 @@ export const FAMILIES: readonly Family[] = [
   kprobeFamily,
   netfilterFamily,
   perfFamily,
+  processFamily,
   procfsFamily,
   timerFamily,
   tracepointFamily,
