@@ -16,6 +16,7 @@ import type { FeatureInput } from './features.js';
 import { makeTemporaryFolder, removeFolder, writeAtomically } from './files.js';
 import type { KernelBuild } from './kernel-build.js';
 import { findNamePlaces, isModuleName, MAX_MODULE_NAME, writeModuleName } from './module-name.js';
+import { settleEach } from './parallel.js';
 import { runTool, type ToolResult } from './run-tool.js';
 import { expectTrusted, openRuntime, type RuntimeArchive, runtimeKey } from './runtime-archive.js';
 import { cleanCache, entryPath, readEntry, writeEntry } from './script-cache.js';
@@ -250,10 +251,9 @@ class Build {
     const archive = await this.openArchive();
     const source = join(this.folder, `${name}.c`);
     this.write(source, module.source);
-    const compiled = await Promise.allSettled([
-      this.compileScript(archive, source, join(this.folder, `${name}.o`)),
-      ...module.units.map((unit) => this.compileUnit(archive, unit)),
-    ]);
+    const compiled = await settleEach([undefined, ...module.units], (unit) =>
+      unit ? this.compileUnit(archive, unit) : this.compileScript(archive, source, join(this.folder, `${name}.o`)),
+    );
     // Every error is told, and no compiler is at work any more when the folder is removed.
     const objects = fulfilled(compiled);
     const extra = [...this.addVersions(archive, objects), ...this.addModinfo(objects[0]!)];

@@ -1,6 +1,7 @@
 // Runs one child process: a compiler, a linker, make. Every tool of this package goes through here, so that an abort
 // kills the tool with all its children, and so that what it cost can be told.
 import { spawn } from 'node:child_process';
+import { setMaxListeners } from 'node:events';
 import { readFileSync } from 'node:fs';
 
 /** How to run a tool. */
@@ -68,6 +69,8 @@ export function runTool(command: string, args: readonly string[], options: ToolO
         // It has ended meanwhile.
       }
     };
+    // As many tools as there are CPUs listen at the same time; Node would take more than ten for a leak.
+    if (options.signal) setMaxListeners(0, options.signal);
     options.signal?.addEventListener('abort', abort, { once: true });
     child.on('error', (error: NodeJS.ErrnoException) => {
       missing = error.code === 'ENOENT';

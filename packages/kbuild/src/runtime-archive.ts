@@ -26,6 +26,7 @@ import { type KbuildRecipe, linkedObjects, readCompileFlags, readRecipe } from '
 import { type KernelBuild, kernelConfig } from './kernel-build.js';
 import { runMake } from './make.js';
 import { findNameOffset, TEMPLATE_NAME } from './module-name.js';
+import { together } from './parallel.js';
 import { type PrecompiledHeader, precompileHeaders, setsUpHeaders } from './precompiled-header.js';
 import { runTool, type ToolResult } from './run-tool.js';
 import { openExports, versionedSymbols, writeVersions } from './symbol-versions.js';
@@ -422,25 +423,6 @@ async function compileSources(
   await together(ctx.signal, (signal) => Array.from({ length: availableParallelism() }, () => worker(signal)));
   if (failed.length > 0) throw new DiagnosticError(runtimeFault(kernel, { stderr: failed.join('\n') }, work));
   return sources.map(objectOf);
-}
-
-/**
- * Waits for several things at once. When one fails the others are aborted and waited for: nothing works on behind the
- * caller's back.
- */
-async function together<const T extends readonly Promise<unknown>[]>(
-  signal: AbortSignal,
-  start: (signal: AbortSignal) => T,
-): Promise<{ -readonly [Index in keyof T]: Awaited<T[Index]> }> {
-  const stop = new AbortController();
-  const tasks = start(AbortSignal.any([signal, stop.signal]));
-  try {
-    return await Promise.all(tasks);
-  } catch (error) {
-    stop.abort(error);
-    await Promise.allSettled(tasks);
-    throw error;
-  }
 }
 
 function stepOf(kernel: KernelBuild): string {

@@ -168,6 +168,19 @@ describe('a module', () => {
     expect(performance.now() - started).toBeLessThan(1000);
   });
 
+  test('may have more units of embedded C than there are CPUs', async () => {
+    const warned: string[] = [];
+    const listen = (warning: Error): void => void warned.push(warning.name);
+    process.on('warning', listen);
+    const units = Array.from({ length: 14 }, (_, n) => ({
+      name: `unit_${n}`,
+      source: `int u${n}(void);\nint u${n}(void) { return 0; }\n`,
+    }));
+    const { diagnostics } = await buildModule(moduleOf(kernel, greeting('units'), { units }), options, quietContext());
+    process.off('warning', listen);
+    expect({ diagnostics, warned }).toEqual({ diagnostics: [], warned: [] });
+  }, 180_000);
+
   test('passes through the chain’s pass object', async () => {
     const pass = buildPass(options);
     const { value } = await pass.run(moduleOf(kernel, greeting('pass')), quietContext());
