@@ -10,6 +10,7 @@ export {
 export { printCType } from './btf/print-c.js';
 export { type DebugIndexOptions, openDebugIndex } from './debug-index/build-index.js';
 export { DebugIndex, type IndexedFunction } from './debug-index/debug-index.js';
+export { type DebugFunction, type DebugSymbols, debugSymbols, type LineAddress } from './debug-index/debug-symbols.js';
 export { type DebuginfodOptions, fetchByBuildId } from './debuginfo/debuginfod.js';
 export {
   alternateLink,
@@ -80,9 +81,11 @@ export type {
   DebugLocOffset,
   DebugRangesOffset,
   DebugRngListsOffset,
+  DebugTypesOffset,
   FrameOffset,
 } from './dwarf/offsets.js';
 export { type AddressRange, entryAddress, rangesOf } from './dwarf/ranges.js';
+export { dwarfTypeFacts, typeDie, typeIdOf, typeIdOfValue } from './dwarf/type-facts.js';
 export { Unit, type UnitHeader } from './dwarf/unit.js';
 export {
   ElfFile,

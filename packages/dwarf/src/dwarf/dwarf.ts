@@ -8,7 +8,7 @@ import { type AbbreviationTable, readAbbreviations } from './abbrev.js';
 import { type AddressRanges, readAranges } from './aranges.js';
 import { DW_UT } from './constants.js';
 import type { Die } from './die.js';
-import type { DebugAbbrevOffset, DebugInfoOffset } from './offsets.js';
+import type { DebugAbbrevOffset, DebugInfoOffset, DebugTypesOffset } from './offsets.js';
 import { Unit, type UnitHeader } from './unit.js';
 
 /** How many units' bytes are kept. */
@@ -198,6 +198,21 @@ export class Dwarf {
       throw new BinaryFault({ file: this.elf.name, section: '.debug_info', offset }, 'no unit holds this offset');
     }
     return unit.dieAt(offset);
+  }
+
+  /**
+   * The entry at an offset of .debug_types (DWARF 4).
+   *
+   * @throws BinaryFault where no unit holds the offset
+   */
+  typesDieAt(offset: DebugTypesOffset): Die {
+    const unit = this.units().find(
+      (own) => own.section === '.debug_types' && own.header.offset <= offset && offset < own.header.offset + own.length,
+    );
+    if (!unit) {
+      throw new BinaryFault({ file: this.elf.name, section: '.debug_types', offset }, 'no unit holds this offset');
+    }
+    return unit.dieAt(offset as number as DebugInfoOffset);
   }
 
   /** The type unit of a signature (DW_FORM_ref_sig8). */

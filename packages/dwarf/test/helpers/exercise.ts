@@ -9,6 +9,7 @@ import {
   Dwarf,
   debugLink,
   decodeExpression,
+  dwarfTypeFacts,
   EvaluationError,
   evaluate,
   expressionContext,
@@ -21,6 +22,7 @@ import {
   qualifiedName,
   rangesOf,
   symbolize,
+  typeIdOf,
 } from '../../src/index.js';
 
 /** Walks an ELF file with all readers. A fault in one does not keep the next one from being tried. */
@@ -59,6 +61,7 @@ export function exerciseElf(bytes: Uint8Array): BinaryFault[] {
           void die.fullName;
           void die.type;
           rangesOf(die);
+          dwarfTypeFacts(dwarf, typeIdOf(die));
         });
         run(() => {
           const location = locationOf(die);

@@ -147,6 +147,29 @@ describe('a packed kernel image', () => {
   });
 });
 
+test('damaged images give an error and nothing else', async () => {
+  const good = writeBzImage(gzipSync(vmlinux(kernelBtf().finish())));
+  const plain = vmlinux(kernelBtf().finish());
+  let state = 12345;
+  const pick = (count: number) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return Math.floor((state / 2 ** 32) * count);
+  };
+  for (let round = 0; round < 60; round++) {
+    const bytes = Buffer.from(round % 2 ? good : plain);
+    for (let hits = 0; hits < 8; hits++) bytes[pick(hits % 2 ? bytes.length : 0x300)] = pick(256);
+    const image = write('damaged', round % 5 === 4 ? bytes.subarray(0, pick(bytes.length)) : bytes);
+    const { value, diagnostics } = await openKernel({
+      release: RELEASE,
+      image,
+      cacheFolder: join(folder, 'c-damaged'),
+    });
+    for (const diagnostic of diagnostics) expect(diagnostic.code).toMatch(/^dwarf\/(kernel-unusable|malformed)$/);
+    value.functions('vfs_*');
+    value.close();
+  }
+});
+
 describe('the answers', () => {
   let kernel: KernelSymbols;
   beforeAll(async () => {
