@@ -9,7 +9,7 @@
  * soon as the kernel is up, while Node is being warmed in the background for the scripts that need it.
  *
  * The protocol is described in src/frames.ts; numbers here and there must agree. The agent is a multi-call program:
- * linked as insmod, rmmod, put, get or kmsg it does what the name says.
+ * linked as insmod, rmmod, put, get or kmsg it does what the name says, and with --tsc-khz it measures the host's clock.
  */
 #include "system.h"
 
@@ -1446,6 +1446,49 @@ static int print_kernel_log(void)
 	return 0;
 }
 
+static u64 cycles(void)
+{
+	u32 low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (u64)high << 32 | low;
+}
+
+/* Reads both clocks at nearly the same moment: of many tries, the one that took the least time. */
+static void read_clocks(u64 *tsc, u64 *ns)
+{
+	u64 best = (u64)-1;
+
+	for (int i = 0; i < 200; i++) {
+		struct timespec t;
+		u64 before = cycles(), after;
+
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		after = cycles();
+		if (after - before >= best)
+			continue;
+		best = after - before;
+		*tsc = before + best / 2;
+		*ns = (u64)t.sec * 1000000000ul + (u64)t.nsec;
+	}
+}
+
+/*
+ * Prints the frequency of this machine's time stamp counter in kHz. It runs on the host: an emulated guest's counter is
+ * the host's, and a guest that finds out the frequency by itself gets it wrong by factors when the host is busy.
+ */
+static int print_tsc_frequency(void)
+{
+	u64 tsc[2], ns[2];
+	char digits[24];
+
+	read_clocks(&tsc[0], &ns[0]);
+	sleep_ms(40);
+	read_clocks(&tsc[1], &ns[1]);
+	say_to(1, number_text(digits + sizeof(digits), (tsc[1] - tsc[0]) * 1000000ul / (ns[1] - ns[0])), NULL, NULL);
+	return 0;
+}
+
 int entry(u64 *stack);
 
 int entry(u64 *stack)
@@ -1467,6 +1510,8 @@ int entry(u64 *stack)
 		return get_file(argc, argv);
 	if (same(name, "kmsg"))
 		return print_kernel_log();
+	if (argc == 2 && same(argv[1], "--tsc-khz"))
+		return print_tsc_frequency();
 	if (getpid() == 1)
 		return agent();
 	say_to(2, "stapkit-agent: this program runs as process 1 of a guest", NULL, NULL);

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync, rmSync } from 'node:fs';
 import { readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { DiagnosticError } from '@stapkit/pass';
 import {
   AgentConnection,
@@ -27,6 +27,7 @@ import {
   writeState,
 } from './guest-folder.js';
 import { findGuestKernels, type GuestKernel } from './guest-kernels.js';
+import { hostTscKhz } from './host-clock.js';
 import { baseInitramfs, settingsArchive } from './initramfs.js';
 import { unpackedKernel } from './kernel-image.js';
 import { kvmWorks } from './kvm.js';
@@ -356,6 +357,8 @@ async function boot(options: BootOptions, kernel: GuestKernel, qemu: string, pla
         ? undefined
         : await unpackedKernel(kernel.image, kernel.release, options.cacheFolder, signal)) ?? kernel.image;
 
+    const tscKhz = await hostTscKhz(agent, options.cacheFolder, signal);
+    const timerHz = await readTimerHz(kernel);
     options.onStep?.(`booting ${kernel.release}`);
     await writeFile(consoleFile, '', { mode: 0o600 });
     const words = qemuArguments({
@@ -365,6 +368,8 @@ async function boot(options: BootOptions, kernel: GuestKernel, qemu: string, pla
       memoryMb,
       cpus,
       append: options.append ?? '',
+      ...(tscKhz === undefined ? {} : { tscKhz }),
+      ...(timerHz === undefined ? {} : { timerHz }),
       ...(options.icount === undefined ? {} : { icount: options.icount }),
       socketFolder,
       ports,
@@ -454,6 +459,13 @@ async function earlyEnd(folder: string, tail: readonly string[]): Promise<Diagno
   if (said) return faults.bootFailed(said.split('\n').at(-1)!, tail);
   const panic = tail.some((line) => line.includes('Kernel panic'));
   return faults.bootFailed(panic ? 'its kernel panicked' : 'QEMU ended', tail);
+}
+
+/** CONFIG_HZ from the configuration that distributions put beside the image. */
+async function readTimerHz(kernel: GuestKernel): Promise<number | undefined> {
+  const path = join(dirname(kernel.image), `config-${kernel.release}`);
+  const hz = /^CONFIG_HZ=(\d+)$/m.exec(await readFile(path, 'utf8').catch(() => ''))?.[1];
+  return hz === undefined ? undefined : Number(hz);
 }
 
 interface BootWait {

@@ -12,6 +12,10 @@ export interface QemuPlan {
   readonly cpus: number;
   /** More words for the kernel's command line. */
   readonly append: string;
+  /** Of the host's time stamp counter, for a guest that is emulated. */
+  readonly tscKhz?: number;
+  /** CONFIG_HZ of the guest's kernel, where it is known: it saves the kernel from counting delay loops. */
+  readonly timerHz?: number;
   /** Guest time counts instructions, one a nanosecond shifted left by this: repeatable costs, one CPU at a time. */
   readonly icount?: number;
   /** The folder that the sockets `0` … `ports - 1` are made in; its path must be short (sockaddr_un holds 107 bytes). */
@@ -43,7 +47,7 @@ export function qemuArguments(plan: QemuPlan): string[] {
     ...['-cpu', 'max', '-smp', String(plan.cpus), '-m', String(plan.memoryMb)],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-no-reboot'],
     ...['-kernel', plan.kernel, '-initrd', plan.initramfs],
-    ...['-append', `${KERNEL_PARAMETERS} ${plan.append}`.trim()],
+    ...['-append', [KERNEL_PARAMETERS, ...clockParameters(plan), plan.append].join(' ').trim()],
     ...['-chardev', `file,id=console,path=${option(plan.consoleFile)}`, '-serial', 'chardev:console'],
   ];
   const share = (tag: string, path: string, readonly: boolean): void => {
@@ -63,6 +67,19 @@ export function qemuArguments(plan: QemuPlan): string[] {
     words.push('-device', `virtserialport,chardev=port${port},nr=${port + 1},name=stapkit.${port}`);
   }
   return words;
+}
+
+/**
+ * What the guest's kernel must know of its clock (`tsc_early_khz`, kernels since 5.11). An older kernel ignores it and
+ * measures, which may go wrong on a busy host.
+ */
+function clockParameters(plan: QemuPlan): string[] {
+  if (plan.accelerator === 'kvm') return [];
+  // With -icount the counter is QEMU's virtual clock, in nanoseconds.
+  const khz = plan.icount === undefined ? plan.tscKhz : 1_000_000;
+  if (khz === undefined) return [];
+  const loops = plan.timerHz === undefined ? [] : [`lpj=${Math.round((khz * 1000) / plan.timerHz)}`];
+  return [`tsc_early_khz=${khz}`, ...loops];
 }
 
 function tcg(plan: QemuPlan): string {

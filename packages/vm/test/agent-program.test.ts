@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { agentProgram, defaultAgentFolder } from '../src/agent-program.js';
 import * as frames from '../src/frames.js';
+import { hostTscKhz } from '../src/host-clock.js';
 
 let folder: string;
 let program: string;
@@ -27,6 +28,17 @@ test('the agent needs no library and refuses to run outside a guest', () => {
   const { status, stderr } = spawnSync(program, { encoding: 'utf8' });
   expect(status).toBe(2);
   expect(stderr).toBe('stapkit-agent: this program runs as process 1 of a guest\n');
+});
+
+test("the host's clock is measured to a thousandth, and remembered", async () => {
+  const first = Number(execFileSync(program, ['--tsc-khz'], { encoding: 'utf8' }));
+  const second = Number(execFileSync(program, ['--tsc-khz'], { encoding: 'utf8' }));
+  expect(first).toBeGreaterThan(50_000);
+  expect(Math.abs(first / second - 1)).toBeLessThan(0.001);
+  const known = await hostTscKhz(program, folder);
+  expect(Math.abs(known! / first - 1)).toBeLessThan(0.001);
+  expect(await hostTscKhz('/no/program', folder)).toBe(known);
+  await rm(join(folder, 'vm', 'tsc-khz'));
 });
 
 test('put writes a file whole with its mode, and get reads it', async () => {

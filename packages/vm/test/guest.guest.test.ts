@@ -222,6 +222,16 @@ test('files are written and read back, and errors name them', async () => {
   });
 });
 
+test("the guest's clock goes as fast as the host's", async () => {
+  const uptime = async () => Number((await guest.readFile('/proc/uptime')).toString().split(' ')[0]) * 1000;
+  const [guestStart, start] = [await uptime(), performance.now()];
+  await sleep(3000);
+  const [guestEnd, end] = [await uptime(), performance.now()];
+  const rate = (guestEnd - guestStart) / (end - start);
+  expect(rate).toBeGreaterThan(0.85);
+  expect(rate).toBeLessThan(1.15);
+});
+
 test("the kernel's log can be read", async () => {
   await shell('echo "<4>a word from the test" > /dev/kmsg');
   expect((await guest.kernelLog()).at(-1)).toMatchObject({ text: 'a word from the test', level: 4 });
