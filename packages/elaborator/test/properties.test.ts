@@ -13,7 +13,10 @@ const LIBRARY = libraryOf(`
   probe vfs.read = kernel.function("vfs_read") { name = "vfs.read"; file = $file }
 `);
 
-const name = fc.constantFrom('a', 'b', 'c', 'g', 's', 'm');
+// Mostly sensible: arrays are indexed, statistics counted; a wrong one now and then is wanted.
+const name = fc.oneof({ weight: 12, arbitrary: fc.constantFrom('a', 'b', 'c', 'g') }, fc.constantFrom('s', 'm'));
+const array = fc.oneof({ weight: 12, arbitrary: fc.constant('m') }, name);
+const statistic = fc.oneof({ weight: 12, arbitrary: fc.constant('s') }, name);
 const number = fc.integer({ min: -5, max: 70 }).map(String);
 const text = fc.constantFrom('"x"', '"%d"', '"a(b|c)*"', '""');
 
@@ -36,14 +39,14 @@ const { expression } = fc.letrec<{ expression: string; leaf: string }>((tie) => 
       .map(([left, operator, right]) => `(${left} ${operator} ${right})`),
     fc.tuple(fc.constantFrom('-', '!', '~'), tie('expression')).map(([operator, operand]) => `${operator}(${operand})`),
     fc.tuple(tie('expression'), tie('expression'), tie('expression')).map(([a, b, c]) => `(${a} ? ${b} : ${c})`),
-    fc.tuple(name, tie('expression')).map(([array, key]) => `${array}[${key}]`),
+    fc.tuple(array, tie('expression')).map(([target, key]) => `${target}[${key}]`),
     fc.tuple(name, tie('expression')).map(([target, value]) => `(${target} = ${value})`),
     fc
       .tuple(tie('expression'), fc.constantFrom('flags', 'path', 'next', 'comm'))
       .map(([base, field]) => `@cast(${base}, "file")->${field}`),
     tie('expression').map((inner) => `@defined(${inner})`),
     tie('expression').map((inner) => `@entry(${inner})`),
-    name.map((target) => `@count(${target})`),
+    statistic.map((target) => `@count(${target})`),
     fc.tuple(tie('expression'), text).map(([subject, pattern]) => `(${subject} =~ ${pattern})`),
     tie('expression').map((inner) => `sprintf("%s %d", ${inner}, 1)`),
     fc
@@ -57,12 +60,12 @@ const { statement } = fc.letrec<{ statement: string }>((tie) => ({
     { maxDepth: 3, depthSize: 'small' },
     expression.map((inner) => `${inner};`),
     expression.map((inner) => `println(${inner});`),
-    fc.tuple(name, expression).map(([target, value]) => `${target} <<< ${value};`),
+    fc.tuple(statistic, expression).map(([target, value]) => `${target} <<< ${value};`),
     fc
       .tuple(expression, tie('statement'), tie('statement'))
       .map(([condition, a, b]) => `if (${condition}) ${a} else ${b}`),
     fc.tuple(expression, tie('statement')).map(([condition, body]) => `while (${condition}) ${body}`),
-    fc.tuple(name, name, tie('statement')).map(([key, array, body]) => `foreach (${key} in ${array}) ${body}`),
+    fc.tuple(name, array, tie('statement')).map(([key, walked, body]) => `foreach (${key} in ${walked}) ${body}`),
     name.map((target) => `delete ${target};`),
     fc.constantFrom('next;', 'break;', 'return 1;', 'try { error } catch (e) { println(e) }', '{}'),
     fc.array(tie('statement'), { maxLength: 4 }).map((inner) => `{ ${inner.join(' ')} }`),

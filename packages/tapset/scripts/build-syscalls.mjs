@@ -19,7 +19,11 @@ function describe({ name, kind }, register) {
     case 'l':
       return { lines: [`${name} = ${raw}`], format: '%d', value: name };
     case 'x':
-      return { lines: [`${name} = ${raw}`], format: name === 'count' || name === 'len' || name === 'size' ? '%u' : '%#x', value: name };
+      return {
+        lines: [`${name} = ${raw}`],
+        format: name === 'count' || name === 'len' || name === 'size' ? '%u' : '%#x',
+        value: name,
+      };
     case 'p':
       return { lines: [`${name}_uaddr = ${raw}`], format: '%#x', value: `${name}_uaddr` };
     case 'o':
@@ -93,7 +97,9 @@ export function buildSyscalls(table) {
       described.length > 0
         ? `kernel.function("__x64_sys_${symbol}")${suffix}`
         : `kernel.function("__x64_sys_${symbol}")${suffix}!, kernel.function("__do_sys_${symbol}")${suffix}`;
-    const variables = described.flatMap((one) => one.lines).map((one) => ` * @${one.slice(0, one.indexOf(' '))}: An argument\n`);
+    const variables = described
+      .flatMap((one) => one.lines)
+      .map((one) => ` * @${one.slice(0, one.indexOf(' '))}: An argument\n`);
     files.set(
       `syscall_${name}.stp`,
       `// The system call ${name}. Made by scripts/build-syscalls.mjs from scripts/syscalls.txt; do not edit it.

@@ -90,7 +90,7 @@ test('calls runtime functions that are there, with the types they have', () => {
 
 test('RUNTIME.md lists the runtime functions that the scripts name', () => {
   const page = readFileSync(join(packageFolder, 'RUNTIME.md'), 'utf8');
-  const listed = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, name]) => name!);
+  const listed = [...page.matchAll(/^\| `(\w+)`\s+\|/gm)].map(([, name]) => name!);
   const used = [...new Set(runtimeUses().map(({ name }) => name))];
   expect(listed.sort()).toEqual(used.sort());
 });
