@@ -51,7 +51,9 @@ export function inspectKernelImage(source: ByteSource): KernelImage {
     if (offset + length > source.size) c.fail(`the payload ends behind the file's end`, 0);
     const format = compressionFormat(source.read(offset, Math.min(length, 16)));
     if (!format) throw new BinaryFault({ file: source.name, offset }, 'the payload is packed in an unknown format');
-    return { kind: 'packed', format, offset, length, version };
+    // The kernel's build puts the unpacked size behind the data of every format but gzip's, which has it anyway
+    // (scripts/Makefile.lib, "size_append").
+    return { kind: 'packed', format, offset, length: format === 'gzip' ? length : Math.max(0, length - 4), version };
   };
   // The x86 boot protocol (Documentation/x86/boot.rst): "HdrS" at 0x202; payload_offset counts from the end of the
   // real-mode part, and is there from version 2.08 on.

@@ -114,9 +114,11 @@ describe('a packed kernel image', () => {
     kernel.close();
   });
 
-  test.each(['xz', 'zstd', 'lz4', 'bzip2'])('is unpacked from %s', async (tool) => {
-    const flags = { xz: ['--check=crc32'], zstd: ['-q'], lz4: ['-lq'], bzip2: [] }[tool]!;
-    const payload = execFileSync(tool, [...flags, '-c'], { input: vmlinux(kernelBtf().finish()) });
+  test.each(['xz', 'zstd', 'lz4', 'bzip2', 'lzma'])('is unpacked from %s', async (tool) => {
+    const flags = { xz: ['--check=crc32'], zstd: ['-q'], lz4: ['-lq'], bzip2: [], lzma: ['--format=lzma'] }[tool]!;
+    const payload = execFileSync(tool === 'lzma' ? 'xz' : tool, [...flags, '-c'], {
+      input: vmlinux(kernelBtf().finish()),
+    });
     // The kernel's build appends the unpacked size.
     const image = write(`vmlinuz-${tool}`, writeBzImage(Buffer.concat([payload, Buffer.from([1, 2, 3, 0])])));
     const kernel = await open(image, join(folder, `c-${tool}`));
