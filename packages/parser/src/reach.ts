@@ -29,7 +29,12 @@ export class Reach {
   private readonly globals = new Map<string, LibraryEntry[]>();
   private readonly aliases: AliasEntry[] = [];
   private suffixed = 0;
-  private readonly seen = { functions: new Set<string>(), variables: new Set<string>(), probes: new Set<string>() };
+  private readonly seen = {
+    functions: new Set<string>(),
+    variables: new Set<string>(),
+    /** Dotted names and their parts. */
+    probes: new Map<string, readonly string[]>(),
+  };
 
   /** Adds a script of the user's: all of it counts. */
   addUser(file: ScriptFile): void {
@@ -55,7 +60,7 @@ export class Reach {
           for (const name of node.names.map(dottedName)) {
             const parts = name.split('.');
             this.aliases.push({ node, name: parts, entry });
-            for (const probe of this.seen.probes) this.tryAlias(probe.split('.'), { node, name: parts, entry });
+            for (const probe of this.seen.probes.values()) this.tryAlias(probe, { node, name: parts, entry });
           }
           break;
       }
@@ -75,8 +80,8 @@ export class Reach {
       for (const entry of this.globals.get(name) ?? []) this.reachFile(entry);
     }
     for (const probe of fresh.probes) {
-      this.seen.probes.add(probe);
       const parts = probe.split('.');
+      this.seen.probes.set(probe, parts);
       for (const alias of this.aliases) this.tryAlias(parts, alias);
     }
     return fresh;

@@ -73,6 +73,18 @@ test.each([
   ['probes', tenMegabytes('probe begin { printf("%d\\n", pid()) }\n'), ['parser/too-large']],
   ['probe points', `probe ${tenMegabytes('a.b, ')}c {}`, ['parser/too-large']],
   ['arguments', `probe begin { f(${tenMegabytes('1, ')}1) }`, ['parser/too-large']],
+  ['a macro', `@define m %( ${tenMegabytes('x ')} %) probe begin {}`, ['parser/too-large']],
+  ['a macro’s argument', `@define m(a) %( %) probe begin { @m(${tenMegabytes('x ')}) }`, ['parser/too-large']],
+  [
+    'parameters',
+    `function f(${Array.from({ length: 10 << 17 }, (_, i) => `p${i}`).join(', ')}) {}`,
+    ['parser/too-large'],
+  ],
+  [
+    'macro parameters',
+    `@define m(${Array.from({ length: 10 << 17 }, (_, i) => `p${i}`).join(', ')}) %( %) probe a {}`,
+    [],
+  ],
   ['comment', `/* ${tenMegabytes('x')} */ probe begin {}`, []],
   ['string', `probe begin { x = "${tenMegabytes('x')}" }`, []],
   ['embedded C', `%{ ${tenMegabytes('int x; ')} %} probe begin {}`, []],

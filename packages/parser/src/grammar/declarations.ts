@@ -131,13 +131,13 @@ function streamOf(token: ScriptToken): TokenStream {
 
 const parameters: Parser<TokenKind, readonly Parameter[]> = reading((reader) => {
   const list: Parameter[] = [];
+  const names = new Set<string>();
   reader.expect('(');
   if (reader.accept(')')) return list;
   for (;;) {
     const token = reader.expectIdentifier();
-    if (list.some((earlier) => earlier.name === token.text)) {
-      reader.error('duplicate-parameter', 'duplicate parameter names', token);
-    }
+    if (names.has(token.text)) reader.error('duplicate-parameter', 'duplicate parameter names', token);
+    names.add(token.text);
     const type = readType(reader);
     list.push({ kind: 'parameter', ...reader.place(token), name: token.text, ...(type ? { type } : {}) });
     if (reader.accept(')')) return list;

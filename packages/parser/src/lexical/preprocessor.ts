@@ -7,7 +7,7 @@
 import type { Diagnostic, SourceText } from '@stapkit/pass';
 import { nearestNames } from '@stapkit/pass';
 import type { Origin } from '../ast.js';
-import { MAXIMUM_EXPANSION, MAXIMUM_MACRO_DEPTH, parseError } from '../diagnostics.js';
+import { MAXIMUM_EXPANSION, MAXIMUM_MACRO_DEPTH, MAXIMUM_TOKENS, parseError } from '../diagnostics.js';
 import {
   type Comparison,
   compareStrings,
@@ -117,6 +117,8 @@ export class Preprocessor {
   private depth = 0;
   private skipping = false;
   private expanded = 0;
+  /** Tokens that macro definitions and arguments hold. */
+  private kept = 0;
   private unexpectedSeen = false;
 
   constructor(
@@ -158,6 +160,24 @@ export class Preprocessor {
         if (error !== ABANDONED) throw error;
       }
     }
+  }
+
+  /** Drops everything that was not yet read. */
+  stop(): void {
+    this.frames.length = 0;
+    this.pushedBack.length = 0;
+    this.conditionals.length = 0;
+    this.scanner.skipToEnd();
+  }
+
+  /** Counts a token that is kept for an expansion. */
+  private keep(token: ScriptToken, into: ScriptToken[]): void {
+    this.kept += 1;
+    if (this.kept > MAXIMUM_TOKENS) {
+      this.stop();
+      this.abandon('too-large', `macros hold more than ${MAXIMUM_TOKENS} tokens`, token);
+    }
+    into.push(token);
   }
 
   private openScanner(source: SourceText, comment?: (comment: Comment) => void): Scanner {
@@ -336,6 +356,7 @@ export class Preprocessor {
       this.error('define-builtin', `macro redefines built-in operator '@${name.text}'`, name, { severity: 'warning' });
     }
     let parameters: string[] | undefined;
+    const seen = new Set<string>();
     let open = this.raw();
     if (open.symbol === '(') {
       parameters = [];
@@ -346,9 +367,10 @@ export class Preprocessor {
           this.skipDefinition();
           this.abandon('define-parameter', 'expected identifier', parameter);
         }
-        if (parameters.includes(parameter.text)) {
+        if (seen.has(parameter.text)) {
           this.error('define-parameter', `duplicate parameter '${parameter.text}' of macro '@${name.text}'`, parameter);
         }
+        seen.add(parameter.text);
         parameters.push(parameter.text);
         const separator = this.raw();
         if (separator.symbol === ')') break;
@@ -376,7 +398,7 @@ export class Preprocessor {
         depth -= 1;
         if (depth === 0) break;
       }
-      body.push(token);
+      this.keep(token, body);
     }
     const earlier = this.macros.get(name.text);
     if (earlier) {
@@ -489,7 +511,7 @@ export class Preprocessor {
         if (found === names.length) tooMany ??= token;
         continue;
       }
-      tokens.push(token);
+      this.keep(token, tokens);
     }
   }
 

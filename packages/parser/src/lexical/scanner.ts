@@ -183,6 +183,11 @@ export class Scanner {
     return this.junk(start);
   }
 
+  /** Passes over the rest of the text: what follows is the end. */
+  skipToEnd(): void {
+    this.offset = this.source.text.length;
+  }
+
   private make(kind: TokenKind, text: string, start: number, end: number): ScriptToken {
     return new ScriptToken(kind, text, this.source, start, end, undefined);
   }

@@ -67,6 +67,7 @@ export class TokenStream implements TokenSupply {
   }
 
   private endAt(token: ScriptToken): ScriptToken {
+    this.preprocessor.stop();
     return new ScriptToken('end', '', token.source, token.start, token.start, token.origin);
   }
 
