@@ -136,6 +136,17 @@ test('an error in one line does not spoil the next one', () => {
   expect(heads('probe begin {\n  a = * 3\n  f = 1\n  g( 3 * )\n  h()\n}')).toHaveLength(2);
 });
 
+test('an unexpected end is shown behind the last word', () => {
+  expect(parseText('probe begin {\n  x = 1 +\n\n').messages).toEqual([
+    [
+      'parse error: unexpected end-of-file, expected literal string or number',
+      '        saw: end of file at <input>:2:10',
+      '     source:   x = 1 +',
+      '                      ^',
+    ].join('\n'),
+  ]);
+});
+
 test('there is a limit to the errors of one file', () => {
   const { codes } = parseText('probe begin { x = ; }\n'.repeat(200));
   expect(codes.filter((code) => code === 'parser/expected-value')).toHaveLength(50);

@@ -120,9 +120,11 @@ export function failureAt(code: string, message: string, token: ScriptToken, ext
   return parseError('unexpected-end', `unexpected end-of-file, ${message}`, token, extra);
 }
 
-/** Reports a failure, unless a fault just before it was reported already. */
+/** Reports a failure, unless a fault just before it, or another failure at the same token, was reported already. */
 export function reportFailure(stream: TokenStream, failure: Failure): void {
-  if (!failure.token.afterFault) stream.report(failure.diagnostic);
+  const { token } = failure;
+  if (!token.afterFault && token !== stream.failedAt) stream.report(failure.diagnostic);
+  stream.failedAt = token;
 }
 
 /**

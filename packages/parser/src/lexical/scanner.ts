@@ -150,7 +150,11 @@ export class Scanner {
     this.skipBlank();
     const { text } = this.source;
     const start = this.offset;
-    if (start >= text.length) return this.make('end', '', start, start);
+    if (start >= text.length) {
+      // Behind the last word, not behind the newlines: a message about the end should show a line that says something.
+      const end = text.trimEnd().length;
+      return this.make('end', '', end, end);
+    }
     const code = text.charCodeAt(start);
     const kind = classOf(code);
     if (code === DOLLAR) {

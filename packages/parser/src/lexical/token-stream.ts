@@ -20,6 +20,8 @@ export class TokenStream implements TokenSupply {
   height = 0;
   /** Names of the globals and aliases declared so far, for messages about duplicates. */
   readonly globals = new Map<string, ScriptToken>();
+  /** Where the last failure was. */
+  failedAt: ScriptToken | undefined = undefined;
   private errors = 0;
   private faulted = false;
   /** The token that was handed out last. */
