@@ -15,7 +15,8 @@ test('random scripts get diagnostics from passes 1 and 2, never an exception or 
     fc.property(scripts(), (text) => {
       const result = run(text, ['5', 'begin']);
       reached.add(result.reached);
-      expect(result.milliseconds).toBeLessThan(2000);
+      // Only a hang takes this long; how fast scripts are is the benchmark's business.
+      expect(result.milliseconds).toBeLessThan(20_000);
     }),
     { numRuns: runs, seed: 20240607 },
   );

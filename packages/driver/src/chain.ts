@@ -229,8 +229,9 @@ export class FrontEnd {
 
   async buildOptions(context: PassContext): Promise<BuildOptions> {
     const { options, place, cache, temporary } = this.settings;
-    const { value: kernel, diagnostics } = await findKernelBuild(place.build);
+    const { value: kernel, diagnostics } = await findKernelBuild(place.build, { cacheFolder: cache });
     if (!kernel || hasErrors(diagnostics)) throw new DiagnosticError(...diagnostics);
+    for (const diagnostic of diagnostics) context.report(diagnostic);
     return {
       kernel,
       runtimeFolder: packageFolder('runtime'),
@@ -246,6 +247,8 @@ export class FrontEnd {
       temporaryFolder: temporary,
       // Asked for only when the runtime has to be compiled: a script's own build needs no type information.
       features: async () => (await this.symbols(context)).features,
+      makeOptions: options.makeOptions,
+      modinfo: options.modinfo,
       cache: options.disableCache ? 'off' : options.poisonCache ? 'poison' : 'use',
     };
   }

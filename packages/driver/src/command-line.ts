@@ -26,6 +26,8 @@ interface RawOptions {
   r?: string;
   D?: Record<string, string>;
   G?: Record<string, string>;
+  B?: string[];
+  modinfo?: string[];
   I?: string[];
   o?: string;
   x?: number;
@@ -96,6 +98,8 @@ function buildCommand(): Command {
   add('-s <NUM>', 'buffer size in megabytes', positiveInteger('-s'));
   add('-I <DIR>', 'look in DIR for additional .stp script files', collect);
   add('-D <NM=VAL>', 'set a limit, or emit a macro definition into the generated C', define('-D'));
+  add('-B <NM=VAL>', 'pass option to kbuild make', collect);
+  add('--modinfo <NM=VAL>', 'include a MODULE_INFO(NM,VAL) in the module', collect);
   add('-G <VAR=VAL>', 'set global variable to value', define('-G'));
   add('-r <RELEASE|DIR>', 'build for the kernel of that release or build tree');
   add('-m <MODULE>', 'set probe module name and leave MODULE.ko in the current directory', moduleName);
@@ -228,6 +232,8 @@ function toOptions(
     ...(release === undefined ? {} : { release }),
     defines: raw.D ?? {},
     globals: raw.G ?? {},
+    makeOptions: raw.B ?? [],
+    modinfo: raw.modinfo ?? [],
     tapsetFolders: raw.I ?? [],
     ...(raw.o === undefined ? {} : { outputFile: raw.o }),
     ...(raw.x === undefined ? {} : { targetPid: raw.x }),

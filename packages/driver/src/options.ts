@@ -32,6 +32,10 @@ export interface StapOptions {
   readonly defines: Readonly<Record<string, string>>;
   /** `-G`, NAME → text */
   readonly globals: Readonly<Record<string, string>>;
+  /** `-B`: options for the kernel's own build, as written. */
+  readonly makeOptions: readonly string[];
+  /** `--modinfo`, as written */
+  readonly modinfo: readonly string[];
   /** `-I` */
   readonly tapsetFolders: readonly string[];
   /** `-o` */
