@@ -115,28 +115,36 @@ function symbolParts(functions: readonly Entry[], symbols: readonly KernelSymbol
   const variants: string[] = [];
   for (const { name, type, address, module } of symbols) {
     if (module !== undefined) continue;
+    const code = type === 't' || type === 'T' || type === 'w' || type === 'W';
     // The ends of ranges are marked with every kind of letter.
-    if (!/^[tTwW]$/.test(type) && !name.startsWith('_')) continue;
+    if (!code && !name.startsWith('_')) continue;
     if (!byName.has(name)) byName.set(name, address);
-    if (name.includes('.') && /^[tTwW]$/.test(type)) variants.push(name);
+    if (code && name.includes('.')) variants.push(name);
   }
+  // Code lies within some hundred megabytes, so distances are safe numbers, and far cheaper than addresses.
+  const base = byName.get('_text') ?? byName.get('_stext') ?? 0n;
   const ranges = RANGES.flatMap(([place, start, end]) => {
     const [from, to] = [byName.get(start), byName.get(end)];
-    return from === undefined || to === undefined ? [] : [{ place, from, to }];
+    return from === undefined || to === undefined ? [] : [{ place, from: Number(from - base), to: Number(to - base) }];
   });
   const words = new Uint32Array(functions.length * 2);
+  const pairs = new BigUint64Array(words.buffer);
   const places = new Uint8Array(functions.length);
-  functions.forEach(({ name }, index) => {
-    const address = byName.get(name);
-    if (address === undefined) return;
-    if (linkTime) {
-      words[index * 2] = Number(address & 0xffff_ffffn);
-      words[index * 2 + 1] = Number(address >> 32n);
-    }
-    places[index] = ranges.find(({ from, to }) => from <= address && address < to)?.place ?? 0;
-  });
+  for (let index = 0; index < functions.length; index++) {
+    const address = byName.get(functions[index]!.name);
+    if (address === undefined) continue;
+    if (linkTime) pairs[index] = address;
+    const distance = Number(address - base);
+    for (const { place, from, to } of ranges) if (from <= distance && distance < to) places[index] = place;
+  }
   variants.sort();
-  return { addresses: littleEndian(words), places, variants: variants.map((name, id) => ({ name, id })) };
+  return { addresses: littleEndianPairs(words), places, variants: variants.map((name, id) => ({ name, id })) };
+}
+
+/** Pairs of words that were written as 64-bit numbers, low half first. */
+function littleEndianPairs(words: Uint32Array): Uint8Array {
+  const bytes = Buffer.from(words.buffer, words.byteOffset, words.byteLength);
+  return new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? bytes : bytes.swap64();
 }
 
 /** A kernel's symbols, for {@link layoutFacts}. */
