@@ -70,8 +70,8 @@ export function qemuArguments(plan: QemuPlan): string[] {
 }
 
 /**
- * What the guest's kernel must know of its clock (`tsc_early_khz`, kernels since 5.11). An older kernel ignores it and
- * measures, which may go wrong on a busy host.
+ * What the guest's kernel must know of its clock (`tsc_early_khz`; Debian's 5.10 and later know it). Another kernel ignores
+ * it and measures, which may go wrong on a busy host.
  */
 function clockParameters(plan: QemuPlan): string[] {
   if (plan.accelerator === 'kvm') return [];
