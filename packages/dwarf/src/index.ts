@@ -126,3 +126,4 @@ export {
   type OpenKernelOptions,
   openKernel,
 } from './kernel/open-kernel.js';
+export { kernelDebugCandidates, type OpenKernelDebugOptions, openKernelDebug } from './kernel/open-kernel-debug.js';
