@@ -4,6 +4,9 @@
 /** Bytes up to this length are copied one by one; a native copy costs more than it saves below it. */
 const SHORT_COPY = 48;
 
+/** As SHORT_COPY, where no view must be made for the native copy. */
+const SHORT_WHOLE = 20;
+
 /** Collects output. `bytes` is replaced when it grows, so read it anew after every call that writes. */
 export class ByteWriter {
   bytes: Buffer;
@@ -40,6 +43,19 @@ export class ByteWriter {
       for (let index = 0; index < count; index++) bytes[length + index] = source[start + index]!;
     } else {
       bytes.set(source.subarray(start, end), length);
+    }
+    this.length = length + count;
+  }
+
+  /** Appends all of `source`, which is best an array made for this: no view of a part of it must be made. */
+  whole(source: Uint8Array): void {
+    const count = source.length;
+    this.ensure(count);
+    const { bytes, length } = this;
+    if (count <= SHORT_WHOLE) {
+      for (let index = 0; index < count; index++) bytes[length + index] = source[index]!;
+    } else {
+      bytes.set(source, length);
     }
     this.length = length + count;
   }

@@ -4,6 +4,7 @@ import type { ByteWriter } from './byte-writer.js';
 
 const TWO_32 = 4294967296;
 const MILLION = 1_000_000;
+const BILLION = 1_000_000_000;
 const ZERO = 0x30;
 
 /** Where digits are put: from `DIGITS_END` backwards, as many as the functions below return. 64 bits in octal take 22. */
@@ -12,8 +13,17 @@ export const digits = new Uint8Array(24);
 /** One past the last digit in `digits`. */
 export const DIGITS_END = 24;
 
+/** `00` to `99`: two digits at a time halve the divisions. */
+const PAIRS = new Uint8Array(200);
+for (let value = 0; value < 100; value++) {
+  PAIRS[value * 2] = ZERO + Math.floor(value / 10);
+  PAIRS[value * 2 + 1] = ZERO + (value % 10);
+}
+
 /**
  * Puts the decimal digits of an unsigned number into `digits`.
+ *
+ * Floating point is used only to cut the number into parts of nine or six digits; it is slow where it is emulated.
  *
  * @param high its upper 32 bits, as an unsigned number
  * @param low its lower 32 bits, as an unsigned number
@@ -22,33 +32,49 @@ export const DIGITS_END = 24;
 export function decimalDigits(high: number, low: number): number {
   let at = DIGITS_END;
   let rest: number;
-  if (high < 0x200000) {
+  if (high === 0) {
+    rest = low;
+  } else if (high < 0x200000) {
     rest = high * TWO_32 + low;
   } else {
     // (high mod 10^6) * 2^32 + low stays below 2^53, so each step is exact.
     const upper = Math.floor(high / MILLION);
     const middle = (high - upper * MILLION) * TWO_32 + low;
     const quotient = Math.floor(middle / MILLION);
-    let last = middle - quotient * MILLION;
-    for (let count = 0; count < 6; count++) {
-      const next = (last / 10) | 0;
-      digits[--at] = ZERO + last - next * 10;
-      last = next;
-    }
+    at = fixedDigits(middle - quotient * MILLION, at, 6);
     rest = upper * TWO_32 + quotient;
   }
-  while (rest > 0x7fffffff) {
-    const next = Math.floor(rest / 10);
-    digits[--at] = ZERO + (rest - next * 10);
-    rest = next;
+  while (rest >= BILLION) {
+    const quotient = Math.floor(rest / BILLION);
+    at = fixedDigits(rest - quotient * BILLION, at, 9);
+    rest = quotient;
   }
   let small = rest | 0;
-  do {
-    const next = (small / 10) | 0;
-    digits[--at] = ZERO + small - next * 10;
+  while (small >= 100) {
+    const next = (small / 100) | 0;
+    const pair = (small - next * 100) << 1;
+    digits[--at] = PAIRS[pair + 1]!;
+    digits[--at] = PAIRS[pair]!;
     small = next;
-  } while (small !== 0);
+  }
+  if (small >= 10) {
+    digits[--at] = PAIRS[(small << 1) + 1]!;
+    digits[--at] = PAIRS[small << 1]!;
+  } else {
+    digits[--at] = ZERO + small;
+  }
   return DIGITS_END - at;
+}
+
+/** Puts exactly `count` digits of a number below 10^9 before `end`; returns where they begin. */
+function fixedDigits(value: number, end: number, count: number): number {
+  let rest = value | 0;
+  for (let at = end - 1; at >= end - count; at--) {
+    const next = (rest / 10) | 0;
+    digits[at] = ZERO + rest - next * 10;
+    rest = next;
+  }
+  return end - count;
 }
 
 /**

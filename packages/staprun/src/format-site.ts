@@ -140,7 +140,7 @@ function formatRecord(steps: readonly FormatStep[], records: RecordBytes, offset
     const step = steps[index]!;
     switch (step.step) {
       case Step.Text:
-        out.copy(step.text, 0, step.text.length);
+        out.whole(step.text);
         break;
       case Step.PlainDecimal:
         writeDecimal(out, words[(at >> 2) + HIGH]!, words[(at >> 2) + LOW]!, true);

@@ -92,13 +92,13 @@ export class RecordOrder {
     let count = this.#scan(this.#held, 0, shift, 0, 0, undefined).count;
     const scanned = this.#scan(batch, 0, length, shift, count, urgent);
     count = scanned.count;
-    this.#emit(batch, count, scanned.watermark, visit);
+    this.#emit(batch, length, count, scanned.watermark, visit);
   }
 
   /** Hands on everything that is held: the run is over, and nothing older can come. */
   finish(visit: RecordVisitor): void {
     const count = this.#scan(this.#held, 0, this.#heldLength, 0, 0, undefined).count;
-    this.#emit(this.#held, count, Number.POSITIVE_INFINITY, visit);
+    this.#emit(this.#held, 0, count, Number.POSITIVE_INFINITY, visit);
   }
 
   #scan(
@@ -143,7 +143,7 @@ export class RecordOrder {
     return { count, watermark };
   }
 
-  #emit(batch: RecordBytes, count: number, watermark: number, visit: RecordVisitor): void {
+  #emit(batch: RecordBytes, length: number, count: number, watermark: number, visit: RecordVisitor): void {
     const order = this.#sort(count);
     const held = this.#held;
     const shift = this.#heldLength;
@@ -155,17 +155,26 @@ export class RecordOrder {
       const isHeld = offset < shift;
       const records = isHeld ? held : batch;
       const at = isHeld ? offset : offset - shift;
-      if (this.#keys[entry]! < watermark) visit(records, at);
-      else keptLength = this.#keep(records, at, keptLength);
+      if (this.#keys[entry]! < watermark) {
+        visit(records, at);
+        continue;
+      }
+      if (order) {
+        keptLength = this.#keep(records, at, recordLength(records, at), keptLength);
+        continue;
+      }
+      // All that follows waits too, and lies in order: it is kept as it lies.
+      if (isHeld) keptLength = this.#keep(held, at, shift - at, keptLength);
+      keptLength = isHeld ? this.#keep(batch, 0, length, keptLength) : this.#keep(batch, at, length - at, keptLength);
+      break;
     }
     this.#held = this.#spare;
     this.#spare = held;
     this.#heldLength = keptLength;
   }
 
-  /** Copies a record to the memory that holds what waits, in the order in which it will be wanted. */
-  #keep(records: RecordBytes, offset: number, at: number): number {
-    const length = recordLength(records, offset);
+  /** Copies records to the memory that holds what waits, in the order in which they will be wanted. */
+  #keep(records: RecordBytes, offset: number, length: number, at: number): number {
     if (at + length > this.#spare.bytes.length) {
       const grown = recordBytes(Math.max(this.#spare.bytes.length * 2, at + length));
       this.#spare.bytes.copy(grown.bytes, 0, 0, at);
