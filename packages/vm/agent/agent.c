@@ -1157,6 +1157,44 @@ static void read_port(int index)
 
 /* ---- the loop ---- */
 
+/*
+ * Something goes on without a client: a process that outlives its command, or a module from outside the kernel's own
+ * tree, e.g. one that records until somebody comes to fetch it.
+ */
+static int in_use(void)
+{
+	static char text[65536];
+	static u8 entries[16384];
+	char path[96];
+	int fd;
+	i64 n;
+
+	if (read_file("/proc/modules", text, sizeof(text)) > 0)
+		for (const char *p = text; *p; p++)
+			/* The taint flags at a line's end: (OE) is out of tree and unsigned. */
+			if (p[0] == ' ' && p[1] == '(' && (p[2] == 'O' || p[3] == 'O'))
+				return 1;
+	fd = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	while (fd >= 0 && (n = getdents(fd, entries, sizeof(entries))) > 0)
+		for (i64 at = 0; at < n;) {
+			struct dirent64 *entry = (struct dirent64 *)(entries + at);
+
+			at += entry->length;
+			if (!starts(entry->name, "stapkit-"))
+				continue;
+			if (spare && parse_number(entry->name + 8) == spare->group)
+				continue;
+			group_path(path, sizeof(path), (u32)parse_number(entry->name + 8), "/cgroup.procs");
+			if (read_file(path, text, sizeof(text)) > 0) {
+				close(fd);
+				return 1;
+			}
+		}
+	if (fd >= 0)
+		close(fd);
+	return 0;
+}
+
 /* Opens port @number, /dev/vportNpNUMBER, where N is the number of the virtio device. */
 static int open_port(int number)
 {
@@ -1282,6 +1320,10 @@ static void serve(void)
 		if (clients)
 			idle_since = now;
 		if (idle_ms && now - idle_since > idle_ms) {
+			if (in_use()) {
+				idle_since = now;
+				continue;
+			}
 			say_to(2, "stapkit-agent: idle for too long, powering off", NULL, NULL);
 			power_off();
 		}

@@ -69,7 +69,10 @@ export interface GuestOptions {
   readonly writableFolders?: readonly string[];
   /** How many clients at once a kept guest serves; 8 by default. */
   readonly ports?: number;
-  /** Switches a kept guest off after so long without a client; 1800 by default, 0 for never. */
+  /**
+   * Switches a kept guest off after so long without a client, a process left behind, or a module from outside the
+   * kernel's tree; 1800 by default, 0 for never.
+   */
   readonly idleSeconds?: number;
   /** Ends a guest that has not booted by then; 120 by default. */
   readonly bootSeconds?: number;

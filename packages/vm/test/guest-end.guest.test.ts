@@ -9,7 +9,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { DiagnosticError } from '@stapkit/pass';
 import { expect, test } from 'vitest';
-import { type GuestOptions, startGuest } from '../src/index.js';
+import { connectGuest, type GuestOptions, listGuests, startGuest, stopGuest } from '../src/index.js';
 import { identify } from '../src/processes.js';
 
 const cacheFolder =
@@ -102,6 +102,23 @@ test('a kernel that can not boot is an error with its console', async () => {
   const [diagnostic] = (error as DiagnosticError).diagnostics;
   expect(diagnostic?.code).toBe('vm/boot-failed');
   expect(diagnostic?.detail?.join('\n')).toContain('Kernel panic');
+});
+
+test('a kept guest switches itself off when idle, but not under a process that was left behind', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'vm-idle-'));
+  const guest = await startGuest({ ...small, folder, idleSeconds: 1 });
+  try {
+    await guest.exec({ argv: ['sh', '-c', 'setsid sleep 6 </dev/null >/dev/null 2>&1 &'] });
+    await guest.close();
+    await sleep(4000);
+    expect(await listGuests(dirname(folder))).toContainEqual(expect.objectContaining({ folder }));
+    await ended(guest.pid);
+    expect(guest.consoleTail(3).join('\n')).toContain('idle for too long');
+    await expect(connectGuest(folder)).rejects.toMatchObject({ diagnostics: [{ code: 'vm/not-running' }] });
+  } finally {
+    await stopGuest(folder);
+    await rm(folder, { recursive: true });
+  }
 });
 
 test("the README's example runs", async () => {
