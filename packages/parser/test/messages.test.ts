@@ -77,7 +77,7 @@ const MESSAGES: readonly (readonly [text: string, message: string, saw: string])
   ['probe begin { @cast(x) }', "expected ','", "saw: operator ')' at <input>:1:22"],
   ['probe begin { @variance(x, y) }', 'expected number', "saw: identifier 'y' at <input>:1:28"],
   ['probe begin { x = @foo }', 'unknown operator @foo', "saw: operator '@foo' at <input>:1:19"],
-  ['probe begin', "unexpected end-of-file, expected one of ', { } = +='", 'saw: end of file at <input>:1:12'],
+  ['probe begin', "expected one of ', { } = +='", 'saw: end of file at <input>:1:12'],
 ];
 
 test.each(MESSAGES)('%s', (text, message, saw) => {
@@ -139,7 +139,7 @@ test('an error in one line does not spoil the next one', () => {
 test('an unexpected end is shown behind the last word', () => {
   expect(parseText('probe begin {\n  x = 1 +\n\n').messages).toEqual([
     [
-      'parse error: unexpected end-of-file, expected literal string or number',
+      'parse error: expected literal string or number',
       '        saw: end of file at <input>:2:10',
       '     source:   x = 1 +',
       '                      ^',

@@ -114,10 +114,9 @@ export class Reader {
   }
 }
 
-/** Words an error: at the end of the file SystemTap says only that it ended. */
+/** Words an error; at the end of the file it has a code of its own, so that tools know that more text may help. */
 export function failureAt(code: string, message: string, token: ScriptToken, extra: Extra = {}): Diagnostic {
-  if (token.kind !== 'end') return parseError(code, message, token, extra);
-  return parseError('unexpected-end', `unexpected end-of-file, ${message}`, token, extra);
+  return parseError(token.kind === 'end' ? 'unexpected-end' : code, message, token, extra);
 }
 
 /** Reports a failure, unless a fault just before it, or another failure at the same token, was reported already. */
