@@ -101,18 +101,19 @@ export const messages = {
     error('not-assignable', 'Expecting lvalue for assignment', token, {
       related: [{ message: operand.text, span: operand.span }],
     }),
+  sizedScalar: (token: Token) => error('inconsistent-arity', 'inconsistent arity', token),
   badDelete: (token: Token) => error('bad-delete', 'invalid operand of delete expression', token),
   wrongArgumentCount: (token: Token) =>
     error('format-arguments', 'Wrong number of args to formatted print operator', token),
   badFormat: (why: string, token: Token) => error('bad-format', why, token),
   badRegex: (why: string, token: Token) => error('bad-regex', `regex compilation error: ${why}`, token),
   badHistogram: (why: string, token: Token) => error('bad-histogram', why, token),
-  conflictingHistogram: (token: Token) =>
-    error('conflicting-histogram', 'multiple histogram types declared on stat', token),
+  conflictingHistogram: (name: string, token: Token) =>
+    error('conflicting-histogram', `multiple histogram types declared on '${name}'`, token),
   wrongContext: (what: string, where: string, token: Token) =>
     error('wrong-context', `found '${what}' not in ${where} context`, token),
   conditionNotGlobal: (token: Token) =>
-    error('condition-not-global', 'probe condition must not reference local variables', token),
+    error('condition-not-global', 'probe condition must not reference undeclared global', token),
   conditionEmbedded: (what: string, token: Token) => error('bad-condition', `probe condition must not ${what}`, token),
   sliceOutside: (token: Token) =>
     error('bad-slice', "wildcard '*' is only allowed in delete, in and statistics expressions", token),
@@ -128,6 +129,11 @@ export const messages = {
     error('privilege', `probe point is not allowed for --privilege=${level}`, token, {
       hints: ['run as a member of the group stapdev, or as root'],
     }),
+  modifiedInForeach: (name: string, token: Token) =>
+    error('foreach-change', `variable '${name}' modified during 'foreach' iteration`, token),
+  guruFunction: (token: Token) => error('guru', 'function may not be used unless -g is specified', token),
+  privilegedFunction: (level: string, token: Token) =>
+    error('privilege', `function may not be used when --privilege=${level} is specified`, token),
   needsGuru: (what: string, token: Token) => error('guru', `${what}; need stap -g`, token),
   outsideLoop: (what: string, token: Token) => error('outside-loop', `cannot '${what}' outside loop`, token),
 

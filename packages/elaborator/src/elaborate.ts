@@ -8,7 +8,8 @@ import type { Family } from './families/family.js';
 import { FAMILIES } from './families/table.js';
 import { bind } from './passes/bind.js';
 import { checkAssigned } from './passes/check-assigned.js';
-import { checkPrivilege } from './passes/check-privilege.js';
+import { checkForeach } from './passes/check-foreach.js';
+import { checkFunctions, checkPrivilege } from './passes/check-privilege.js';
 import { type DerivedProbes, deriveProbes } from './passes/derive-probes.js';
 import { infer } from './passes/infer.js';
 import { lower } from './passes/lower.js';
@@ -94,6 +95,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
   if (hasErrors(diagnostics)) return { value: emptyScript(ast, options), diagnostics };
 
   const userFiles = new Set(ast.user.map((file) => file.name));
+  diagnostics.push(...checkForeach(bound.draft));
   diagnostics.push(...checkAssigned(bound.draft, collectUsage(bound.draft), userFiles));
   let draft = bound.draft;
   if (!options.unoptimized) {
@@ -115,6 +117,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     globals: draft.globals.filter((symbol) => usage.globalReads.has(symbol) || usage.globalWrites.has(symbol)),
     embedded: neededEmbedded(ast, draft),
   };
+  diagnostics.push(...checkFunctions(used.functions, options));
   diagnostics.push(...infer(used));
   after?.('infer', () => describe(used));
 

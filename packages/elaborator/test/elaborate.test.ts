@@ -76,6 +76,19 @@ test.each([
     "arity mismatch found (function 'f' takes 1 args): identifier 'f'",
   ],
   ['probe begin { break }', "cannot 'break' outside loop: keyword"],
+  [
+    'global a probe begin { a[1] = 2; foreach (k in a) { a[k] = 3 } }',
+    "variable 'a' modified during 'foreach' iteration: identifier 'a'",
+  ],
+  [
+    'global a function f() { delete a } probe begin { a[1] = 2; foreach (k in a) f() }',
+    "variable 'a' modified during 'foreach' iteration: identifier 'f'",
+  ],
+  ['probe begin if (x) { print(1) }', "probe condition must not reference undeclared global: identifier 'x'"],
+  [
+    'global x probe begin { x <<< 1; print(@hist_linear(x, 1, 20, 3)); print(@hist_log(x)) }',
+    "multiple histogram types declared on 'x': operator '@hist_log'",
+  ],
   ['probe begin { print($x) }', "unresolved target-symbol expression: identifier '$x'"],
 ])('words the error of %s as SystemTap does', (text, message) => {
   expect(elaborateText(text).messages).toContain(message);
@@ -110,6 +123,18 @@ test('links overloads by priority and arity', () => {
   expect(first?.body).toMatchObject({ statements: [{ kind: 'next' }] });
   expect(script.functions[first!.fallback!]).toMatchObject({ parameters: 0 });
   expect(script.functions.find((symbol) => symbol.parameters === 1)?.fallback).toBeUndefined();
+});
+
+test('lets guru functions be called only in guru mode, and others by their privilege', () => {
+  const library = 'function raise (n:long) %{ /* guru */ %}\nfunction regs () %{ /* x */ %}';
+  const text = 'probe begin { raise(9) }';
+  expect(elaborateText(text, { library }).messages).toEqual([
+    "function may not be used unless -g is specified: identifier 'raise'",
+  ]);
+  expect(elaborateText(text, { library, guru: true }).diagnostics).toEqual([]);
+  expect(elaborateText('probe begin { regs() }', { library, privilege: 'stapusr' }).messages).toEqual([
+    "function may not be used when --privilege=stapusr is specified: identifier 'regs'",
+  ]);
 });
 
 test('keeps everything with -u', () => {

@@ -534,6 +534,10 @@ export function bind(
       diagnostics.push(messages.tooManyKeys(token, MOST_KEYS));
       return false;
     }
+    if (arity === 0 && global.size !== undefined) {
+      diagnostics.push(messages.sizedScalar(global.token));
+      return false;
+    }
     if (!global.keys) {
       global.keys = Array.from({ length: arity }, () => newCell());
       global.arityPlace = token;
@@ -883,6 +887,10 @@ export function bind(
       }
       return { kind: 'unresolved', ...common, cell: newCell(), diagnostic: messages.unresolvedType(common.token) };
     }
+    const { body } = functionNames.get(node.name)!.find((entry) => entry.symbol === first)!.declaration;
+    if (body.kind === 'embedded-code' && body.pragmas.includes('guru') && !options.guru && !scope.file.privileged) {
+      diagnostics.push(messages.guruFunction(common.token));
+    }
     return {
       kind: 'call',
       ...common,
@@ -929,7 +937,13 @@ export function bind(
         return number(0n, common);
       }
       if (!histogram) return number(0n, common);
-      return { kind: 'print-histogram', ...common, cell: newCell('long', common.token), ...histogram };
+      return {
+        kind: 'print-histogram',
+        ...common,
+        token: tokens.token(first),
+        cell: newCell('long', common.token),
+        ...histogram,
+      };
     }
     const finish = (pieces: DraftPiece[], bound: DraftExpression[]): DraftExpression => ({
       kind: makesString ? 'format' : 'print',

@@ -2,6 +2,7 @@
 // needs is said by its family.
 import type { Diagnostic } from '@stapkit/pass';
 import { messages } from '../diagnostics.js';
+import type { FunctionSymbol } from '../draft.js';
 import type { Family } from '../families/family.js';
 import { FAMILIES } from '../families/table.js';
 import type { TokenNamer } from '../tokens.js';
@@ -30,4 +31,19 @@ export function checkPrivilege(
     }
   }
   return diagnostics;
+}
+
+/** Embedded C must say that everybody may use it before those of the lowest level may. */
+export function checkFunctions(
+  functions: readonly FunctionSymbol[],
+  options: { readonly privilege?: keyof typeof LEVELS },
+): Diagnostic[] {
+  const { privilege } = options;
+  if (privilege !== 'stapusr') return [];
+  return functions
+    .filter(
+      ({ embedded }) =>
+        embedded && !embedded.pragmas.some((pragma) => pragma === 'unprivileged' || pragma === 'myproc-unprivileged'),
+    )
+    .map((symbol) => messages.privilegedFunction(privilege, symbol.token));
 }

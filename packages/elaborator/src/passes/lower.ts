@@ -96,7 +96,7 @@ export function lower(
   function needHistogram(symbol: GlobalSymbol, histogram: Histogram, token: Token): void {
     const entry = need(symbol);
     if (entry.histogram && JSON.stringify(entry.histogram) !== JSON.stringify(histogram)) {
-      diagnostics.push(messages.conflictingHistogram(token));
+      diagnostics.push(messages.conflictingHistogram(symbol.name, token));
       return;
     }
     entry.histogram = histogram;

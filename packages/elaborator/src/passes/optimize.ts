@@ -217,11 +217,6 @@ class Simplifier {
       this.warn(messages.elidedAssignment(target.symbol.name, node.token), node.library);
       return this.fold(node.value);
     }
-    if (node.kind === 'update' && node.target.kind === 'local' && !this.usage.localReads.has(node.target.symbol)) {
-      this.changed = true;
-      this.warn(messages.elidedAssignment(node.target.symbol.name, node.token), node.library);
-      return node.target;
-    }
     return undefined;
   }
 

@@ -62,7 +62,8 @@ export function collectUsage(draft: Draft): Usage {
         expression(node.value, true);
         return;
       case 'update':
-        write(node.target, used);
+        // As in SystemTap, `x++` keeps a local alive.
+        write(node.target, used || node.target.kind === 'local');
         return;
       case 'accumulate':
         globalWrites.add(node.target.global);
