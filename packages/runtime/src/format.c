@@ -84,7 +84,6 @@ static void put_number(struct output *out, const struct stapkit_piece *piece, s6
 		break;
 	case 'x':
 	case 'X':
-	case 'p':
 		base = 16;
 		break;
 	}
@@ -112,6 +111,17 @@ static void put_number(struct output *out, const struct stapkit_piece *piece, s6
 	put(out, buffer + sizeof(buffer) - digits, digits);
 	if (flags & STAPKIT_FLAG_LEFT)
 		pad(out, ' ', width - total);
+}
+
+/* %p: all sixteen digits. */
+static void put_pointer(struct output *out, u64 value, s64 width, bool left)
+{
+	char text[18] = "0x";
+	u32 i;
+
+	for (i = 0; i < 16; i++)
+		text[2 + i] = hex_asc[value >> (60 - 4 * i) & 15];
+	put_field(out, text, sizeof(text), width, left);
 }
 
 /* %#s: special characters as in a C string. */
@@ -232,9 +242,12 @@ void stapkit_format(struct stapkit_context *c, char *to, const struct stapkit_pi
 			put_string(&out, (arguments++)->text, width, precision, flags);
 			break;
 		case 'c': {
-			char byte = (arguments++)->number;
+			char text[4] = { (arguments++)->number };
+			u32 length = 1;
 
-			put_field(&out, &byte, 1, width, flags & STAPKIT_FLAG_LEFT);
+			if ((flags & STAPKIT_FLAG_ALTERNATE) && text[0] != '"' && text[0] != '\\')
+				length = escape(text, text[0]);
+			put_field(&out, text, length, width, flags & STAPKIT_FLAG_LEFT);
 			break;
 		}
 		case 'b':
@@ -248,8 +261,7 @@ void stapkit_format(struct stapkit_context *c, char *to, const struct stapkit_pi
 			}
 			break;
 		case 'p':
-			put_number(&out, piece, (arguments++)->number, width, precision,
-				   flags | STAPKIT_FLAG_ALTERNATE);
+			put_pointer(&out, (arguments++)->number, width, flags & STAPKIT_FLAG_LEFT);
 			break;
 		default:
 			put_number(&out, piece, (arguments++)->number, width, precision, flags);

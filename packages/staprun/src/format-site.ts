@@ -235,6 +235,14 @@ function formatPadded(step: FormatStep, records: RecordBytes, start: number, out
     case 0x6d: {
       // m: the precision said how much to read, and that is what there is.
       const length = words[at >> 2]!;
+      if (step.alternative && step.conversion === 0x73) {
+        const end = precision !== NONE && precision < length ? precision : length;
+        const escaped = escapeString(bytes, at + 4, at + 4 + end);
+        if (!left) out.fill(SPACE, width - escaped.length);
+        out.latin1(escaped);
+        if (left) out.fill(SPACE, width - escaped.length);
+        return at + packedStringSize(length);
+      }
       const shown = step.conversion === 0x73 && precision !== NONE && precision < length ? precision : length;
       if (!left) out.fill(SPACE, width - shown);
       out.copy(bytes, at + 4, at + 4 + shown);
@@ -360,6 +368,17 @@ const ESCAPES: Readonly<Record<number, string>> = {
   12: '\\f',
   13: '\\r',
 };
+
+/** `%#s`: a string as it would stand between quotes; globals that are printed at the end of a run are. */
+function escapeString(bytes: Uint8Array, start: number, end: number): string {
+  let escaped = '';
+  for (let index = start; index < end; index++) {
+    const value = bytes[index]!;
+    if (value === 0x22 || value === 0x5c) escaped += `\\${String.fromCharCode(value)}`;
+    else escaped += escapeOf(value) || String.fromCharCode(value);
+  }
+  return escaped;
+}
 
 /** What `%#c` shows for a byte, or the empty string where the byte is shown as it is. */
 function escapeOf(value: number): string {
