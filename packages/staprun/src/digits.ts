@@ -1,10 +1,6 @@
-// Digits of 64-bit numbers. A record holds a number as two 32-bit halves; BigInt would make garbage for each of them,
-// so the digits are taken with exact double arithmetic.
+// Digits of 64-bit numbers. A record holds a number as two 32-bit halves; BigInt would make garbage for each of them.
 import type { ByteWriter } from './byte-writer.js';
 
-const TWO_32 = 4294967296;
-const MILLION = 1_000_000;
-const BILLION = 1_000_000_000;
 const ZERO = 0x30;
 
 /** Where digits are put: from `DIGITS_END` backwards, as many as the functions below return. 64 bits in octal take 22. */
@@ -23,33 +19,41 @@ for (let value = 0; value < 100; value++) {
 /**
  * Puts the decimal digits of an unsigned number into `digits`.
  *
- * Floating point is used only to cut the number into parts of nine or six digits; it is slow where it is emulated.
+ * A number of more than 31 bits is divided by 10^4, as on paper, in parts of 16 bits: all of it in 32-bit integers, since
+ * floating point is slow where the processor is emulated.
  *
- * @param high its upper 32 bits, as an unsigned number
- * @param low its lower 32 bits, as an unsigned number
+ * @param high its upper 32 bits
+ * @param low its lower 32 bits
  * @returns how many digits there are, at least 1
  */
 export function decimalDigits(high: number, low: number): number {
   let at = DIGITS_END;
-  let rest: number;
-  if (high === 0) {
-    rest = low;
-  } else if (high < 0x200000) {
-    rest = high * TWO_32 + low;
-  } else {
-    // (high mod 10^6) * 2^32 + low stays below 2^53, so each step is exact.
-    const upper = Math.floor(high / MILLION);
-    const middle = (high - upper * MILLION) * TWO_32 + low;
-    const quotient = Math.floor(middle / MILLION);
-    at = fixedDigits(middle - quotient * MILLION, at, 6);
-    rest = upper * TWO_32 + quotient;
+  let small = low | 0;
+  if (high !== 0 || small < 0) {
+    let a = high >>> 16;
+    let b = high & 0xffff;
+    let c = low >>> 16;
+    let d = low & 0xffff;
+    do {
+      let part = a;
+      a = (part / 10000) | 0;
+      part = ((part - a * 10000) << 16) | b;
+      b = (part / 10000) | 0;
+      part = ((part - b * 10000) << 16) | c;
+      c = (part / 10000) | 0;
+      part = ((part - c * 10000) << 16) | d;
+      d = (part / 10000) | 0;
+      part -= d * 10000;
+      const upper = (part / 100) | 0;
+      const lower = (part - upper * 100) << 1;
+      at -= 4;
+      digits[at] = PAIRS[upper << 1]!;
+      digits[at + 1] = PAIRS[(upper << 1) + 1]!;
+      digits[at + 2] = PAIRS[lower]!;
+      digits[at + 3] = PAIRS[lower + 1]!;
+    } while (a !== 0 || b !== 0 || c > 0x7fff);
+    small = (c << 16) | d;
   }
-  while (rest >= BILLION) {
-    const quotient = Math.floor(rest / BILLION);
-    at = fixedDigits(rest - quotient * BILLION, at, 9);
-    rest = quotient;
-  }
-  let small = rest | 0;
   while (small >= 100) {
     const next = (small / 100) | 0;
     const pair = (small - next * 100) << 1;
@@ -64,17 +68,6 @@ export function decimalDigits(high: number, low: number): number {
     digits[--at] = ZERO + small;
   }
   return DIGITS_END - at;
-}
-
-/** Puts exactly `count` digits of a number below 10^9 before `end`; returns where they begin. */
-function fixedDigits(value: number, end: number, count: number): number {
-  let rest = value | 0;
-  for (let at = end - 1; at >= end - count; at--) {
-    const next = (rest / 10) | 0;
-    digits[at] = ZERO + rest - next * 10;
-    rest = next;
-  }
-  return end - count;
 }
 
 /**
@@ -137,12 +130,12 @@ export function writeDecimal(out: ByteWriter, high: number, low: number, signed:
     out.byte(ZERO + low);
     return;
   }
-  let upper = high >>> 0;
-  let lower = low >>> 0;
+  let upper = high;
+  let lower = low;
   if (signed && high < 0) {
     out.byte(0x2d);
-    lower = (~low + 1) >>> 0;
-    upper = (lower === 0 ? ~high + 1 : ~high) >>> 0;
+    lower = -low | 0;
+    upper = lower === 0 ? -high | 0 : ~high;
   }
   writeDigits(out, decimalDigits(upper, lower));
 }

@@ -11,7 +11,13 @@ import { RECORD, RECORD_HEADER } from './protocol.js';
 /** Padding may be shorter than a header: it fills what is left of a buffer. */
 const PAD_LEAST = 8;
 
-const TWO_32 = 4294967296;
+/** Turns an unsigned 32-bit number into a signed one that compares alike. */
+const SIGN_BIT = -0x80000000;
+
+/** Halves of a stamp before and after all others; a real one's upper half is never negative. */
+const NEVER = -0x80000000;
+const EVER = 0x7fffffff;
+
 const LITTLE_ENDIAN = new Uint8Array(new Uint16Array([1]).buffer)[0] === 1;
 const STAMP_LOW = LITTLE_ENDIAN ? 4 : 5;
 const STAMP_HIGH = LITTLE_ENDIAN ? 5 : 4;
@@ -65,13 +71,16 @@ export class RecordOrder {
   #heldLength = 0;
 
   // One entry a record. An offset below #heldLength is one in #held; others are in the batch, moved up by #heldLength.
-  #keys = new Float64Array(8192);
+  // The stamp's upper half, and its lower half with the sign bit turned so that it compares as an unsigned number does.
+  #highs: Int32Array<ArrayBuffer> = new Int32Array(8192);
+  #lows: Int32Array<ArrayBuffer> = new Int32Array(8192);
   #cpus = new Uint16Array(8192);
   #offsets = new Int32Array(8192);
   #runs: Int32Array<ArrayBuffer> = new Int32Array(64);
   #order = new Int32Array(8192);
   #orderSpare = new Int32Array(8192);
-  #baseHigh: number | undefined;
+  #watermarkHigh = NEVER;
+  #watermarkLow = NEVER;
 
   /** Bytes that wait for a later watermark. */
   get heldLength(): number {
@@ -89,33 +98,35 @@ export class RecordOrder {
    */
   accept(batch: RecordBytes, length: number, visit: RecordVisitor, urgent?: RecordVisitor): void {
     const shift = this.#heldLength;
-    let count = this.#scan(this.#held, 0, shift, 0, 0, undefined).count;
-    const scanned = this.#scan(batch, 0, length, shift, count, urgent);
-    count = scanned.count;
-    this.#emit(batch, length, count, scanned.watermark, visit);
+    this.#watermarkHigh = NEVER;
+    this.#watermarkLow = NEVER;
+    const held = this.#scan(this.#held, shift, 0, 0, undefined);
+    const count = this.#scan(batch, length, shift, held, urgent);
+    this.#emit(batch, length, count, visit);
   }
 
   /** Hands on everything that is held: the run is over, and nothing older can come. */
   finish(visit: RecordVisitor): void {
-    const count = this.#scan(this.#held, 0, this.#heldLength, 0, 0, undefined).count;
-    this.#emit(this.#held, 0, count, Number.POSITIVE_INFINITY, visit);
+    const count = this.#scan(this.#held, this.#heldLength, 0, 0, undefined);
+    this.#watermarkHigh = EVER;
+    this.#watermarkLow = EVER;
+    this.#emit(this.#held, 0, count, visit);
   }
 
+  /** Enters the records of `records[0, end)` and returns how many entries there are then. */
   #scan(
     records: RecordBytes,
-    start: number,
     end: number,
     shift: number,
     firstCount: number,
     urgent: RecordVisitor | undefined,
-  ): { count: number; watermark: number } {
+  ): number {
     const { words } = records;
     let count = firstCount;
-    let watermark = Number.NEGATIVE_INFINITY;
-    let offset = start;
+    let offset = 0;
     while (offset < end) {
       const word = offset >> 2;
-      const length = end - offset < PAD_LEAST ? 0 : words[word]! >>> 0;
+      const length = end - offset < PAD_LEAST ? 0 : words[word]!;
       const header = words[word + 1]!;
       const kind = LITTLE_ENDIAN ? header & 0xffff : header >>> 16;
       const least = kind === RECORD.PAD ? PAD_LEAST : RECORD_HEADER;
@@ -123,16 +134,18 @@ export class RecordOrder {
         throw new DiagnosticError(damagedBatch(offset, length, end));
       }
       if (kind !== RECORD.PAD) {
-        const high = words[word + STAMP_HIGH]! >>> 0;
-        // Relative to the first stamp's upper half, a stamp is exact in a double for the next 104 days.
-        this.#baseHigh ??= high;
-        const key = (high - this.#baseHigh) * TWO_32 + (words[word + STAMP_LOW]! >>> 0);
+        const high = words[word + STAMP_HIGH]!;
+        const low = words[word + STAMP_LOW]! ^ SIGN_BIT;
         if (kind === RECORD.WATERMARK) {
-          if (key > watermark) watermark = key;
+          if (high > this.#watermarkHigh || (high === this.#watermarkHigh && low > this.#watermarkLow)) {
+            this.#watermarkHigh = high;
+            this.#watermarkLow = low;
+          }
         } else {
           if (kind === RECORD.EXIT && urgent) urgent(records, offset);
-          if (count === this.#keys.length) this.#grow();
-          this.#keys[count] = key;
+          if (count === this.#highs.length) this.#grow();
+          this.#highs[count] = high;
+          this.#lows[count] = low;
           this.#cpus[count] = LITTLE_ENDIAN ? header >>> 16 : header & 0xffff;
           this.#offsets[count] = offset + shift;
           count++;
@@ -140,14 +153,16 @@ export class RecordOrder {
       }
       offset += length;
     }
-    return { count, watermark };
+    return count;
   }
 
-  #emit(batch: RecordBytes, length: number, count: number, watermark: number, visit: RecordVisitor): void {
+  #emit(batch: RecordBytes, length: number, count: number, visit: RecordVisitor): void {
     const order = this.#sort(count);
     const held = this.#held;
     const shift = this.#heldLength;
     const offsets = this.#offsets;
+    const watermarkHigh = this.#watermarkHigh;
+    const watermarkLow = this.#watermarkLow;
     let keptLength = 0;
     for (let index = 0; index < count; index++) {
       const entry = order ? order[index]! : index;
@@ -155,7 +170,8 @@ export class RecordOrder {
       const isHeld = offset < shift;
       const records = isHeld ? held : batch;
       const at = isHeld ? offset : offset - shift;
-      if (this.#keys[entry]! < watermark) {
+      const high = this.#highs[entry]!;
+      if (high < watermarkHigh || (high === watermarkHigh && this.#lows[entry]! < watermarkLow)) {
         visit(records, at);
         continue;
       }
@@ -186,21 +202,17 @@ export class RecordOrder {
 
   /** Returns the entries in order, or undefined where they are in order as they are. A natural merge sort, stable. */
   #sort(count: number): Int32Array | undefined {
-    const keys = this.#keys;
-    const cpus = this.#cpus;
     let runs = 1;
     for (let index = 1; index < count; index++) {
-      const before = keys[index - 1]!;
-      const key = keys[index]!;
-      if (key < before || (key === before && cpus[index]! < cpus[index - 1]!)) {
+      if (this.#precedes(index, index - 1)) {
         if (runs + 1 >= this.#runs.length) this.#runs = grownInt32(this.#runs);
         this.#runs[runs++] = index;
       }
     }
     if (runs === 1) return undefined;
     if (this.#order.length < count) {
-      this.#order = new Int32Array(this.#keys.length);
-      this.#orderSpare = new Int32Array(this.#keys.length);
+      this.#order = new Int32Array(this.#highs.length);
+      this.#orderSpare = new Int32Array(this.#highs.length);
     }
     this.#runs[0] = 0;
     this.#runs[runs] = count;
@@ -223,32 +235,35 @@ export class RecordOrder {
     return this.#order;
   }
 
+  /** True where entry `a` is stamped before `b`, or at once with it on a CPU with a smaller number. */
+  #precedes(a: number, b: number): boolean {
+    const high = this.#highs[a]! - this.#highs[b]!;
+    if (high !== 0) return high < 0;
+    const low = this.#lows[a]!;
+    const other = this.#lows[b]!;
+    return low < other || (low === other && this.#cpus[a]! < this.#cpus[b]!);
+  }
+
   #merge(start: number, middle: number, end: number): void {
     const from = this.#order;
     const to = this.#orderSpare;
-    const keys = this.#keys;
-    const cpus = this.#cpus;
     let left = start;
     let right = middle;
     for (let at = start; at < end; at++) {
       let takeLeft = right >= end;
       if (!takeLeft && left < middle) {
-        const a = from[left]!;
-        const b = from[right]!;
-        takeLeft = keys[a]! < keys[b]! || (keys[a]! === keys[b]! && cpus[a]! <= cpus[b]!);
+        takeLeft = !this.#precedes(from[right]!, from[left]!);
       }
       to[at] = takeLeft ? from[left++]! : from[right++]!;
     }
   }
 
   #grow(): void {
-    const size = this.#keys.length * 2;
-    const keys = new Float64Array(size);
-    const cpus = new Uint16Array(size);
-    keys.set(this.#keys);
+    const cpus = new Uint16Array(this.#cpus.length * 2);
     cpus.set(this.#cpus);
-    this.#keys = keys;
     this.#cpus = cpus;
+    this.#highs = grownInt32(this.#highs);
+    this.#lows = grownInt32(this.#lows);
     this.#offsets = grownInt32(this.#offsets);
   }
 }
