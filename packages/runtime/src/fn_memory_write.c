@@ -1,47 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* Functions of the tapset: writes to kernel and user memory, for guru scripts. They fault no more than reads do. */
 #include "fn_memory.h"
-
-static bool poke_kernel(u64 to, const void *from, u32 size)
-{
-	const u8 *bytes = from;
-
-	/* The kernel's macro takes one scalar at a time and leaves through a label. */
-	if (size == 8) {
-		__put_kernel_nofault((void *)(unsigned long)to, from, u64, failed);
-	} else if (size == 4) {
-		__put_kernel_nofault((void *)(unsigned long)to, from, u32, failed);
-	} else if (size == 2) {
-		__put_kernel_nofault((void *)(unsigned long)to, from, u16, failed);
-	} else {
-		for (; size > 0; size--, to++, bytes++)
-			__put_kernel_nofault((void *)(unsigned long)to, bytes, u8, failed);
-	}
-	return true;
-failed:
-	return false;
-}
-
-/* An address that a process could have is none of the kernel's. */
-static bool is_kernel_address(u64 address)
-{
-	return address >= TASK_SIZE_MAX && (s64)address < 0;
-}
+#include "memory.h"
 
 static void write_kernel(struct stapkit_context *c, u64 to, const void *from, u32 size, const char *what)
 {
-	bool done;
-
-	pagefault_disable();
-	done = is_kernel_address(to) && poke_kernel(to, from, size);
-	pagefault_enable();
-	if (!done)
+	if (stapkit_memory_write(to, from, size, false))
 		stapkit_fault(c, what, to);
 }
 
 static void write_user(struct stapkit_context *c, u64 to, const void *from, u32 size, const char *what)
 {
-	if (copy_to_user_nofault((void __user *)(unsigned long)to, from, size))
+	if (stapkit_memory_write(to, from, size, true))
 		stapkit_fault(c, what, to);
 }
 

@@ -48,22 +48,53 @@ s64 stapkit_load(struct stapkit_context *c, u64 address, u32 size, bool is_signe
 	return 0;
 }
 
-void stapkit_store(struct stapkit_context *c, u64 address, u32 size, s64 value, bool user)
+/* The kernel's macro takes one scalar at a time and leaves through a label. */
+static int poke_kernel(u64 to, const void *from, u32 size)
 {
-	void *to = (void *)(unsigned long)address;
-	int err;
+	const u8 *bytes = from;
+
+	if (size == 8) {
+		__put_kernel_nofault((void *)(unsigned long)to, from, u64, failed);
+	} else if (size == 4) {
+		__put_kernel_nofault((void *)(unsigned long)to, from, u32, failed);
+	} else if (size == 2) {
+		__put_kernel_nofault((void *)(unsigned long)to, from, u16, failed);
+	} else {
+		for (; size > 0; size--, to++, bytes++)
+			__put_kernel_nofault((void *)(unsigned long)to, bytes, u8, failed);
+	}
+	return 0;
+failed:
+	return -EFAULT;
+}
+
+int stapkit_memory_write(u64 to, const void *from, u32 size, bool user)
+{
+	u64 there;
+	u32 done;
+	int err = 0;
 
 	if (user)
-		err = copy_to_user_nofault((void __user *)to, &value, size);
-	else if (size == 8)
-		err = stapkit_memory_read(&(u64){ 0 }, address, 8, false) ? -EFAULT : (*(volatile u64 *)to = value, 0);
-	else if (size == 4)
-		err = stapkit_memory_read(&(u64){ 0 }, address, 4, false) ? -EFAULT : (*(volatile u32 *)to = value, 0);
-	else if (size == 2)
-		err = stapkit_memory_read(&(u64){ 0 }, address, 2, false) ? -EFAULT : (*(volatile u16 *)to = value, 0);
-	else
-		err = stapkit_memory_read(&(u64){ 0 }, address, 1, false) ? -EFAULT : (*(volatile u8 *)to = value, 0);
+		return copy_to_user_nofault((void __user *)(unsigned long)to, from, size);
+	/*
+	 * A non-canonical address raises a general protection fault, which the kernel's fixup warns of: reading first, by
+	 * a function that knows such addresses, keeps it away. What can be read but not written faults in the write.
+	 */
+	for (done = 0; done < size && !err; done += min_t(u32, size - done, sizeof(there)))
+		err = copy_from_kernel_nofault(&there, (const void *)(unsigned long)(to + done),
+					       min_t(u32, size - done, sizeof(there)));
 	if (err)
+		return err;
+	pagefault_disable();
+	err = poke_kernel(to, from, size);
+	pagefault_enable();
+	return err;
+}
+
+void stapkit_store(struct stapkit_context *c, u64 address, u32 size, s64 value, bool user)
+{
+	/* The low bytes come first on every machine that stapkit runs on. */
+	if (stapkit_memory_write(address, &value, size, user))
 		stapkit_error(c, "%s write fault at 0x%016llx [man error::fault]", user ? "user" : "kernel", address);
 }
 
