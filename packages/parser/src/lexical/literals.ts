@@ -85,12 +85,42 @@ function endsEscaped(token: string): boolean {
   return backslashes % 2 === 1;
 }
 
-/** Text to its UTF-8 bytes, as code units below 256. */
+/** Text to its UTF-8 bytes, as code units below 256; what `decodeScript` kept of malformed bytes becomes them again. */
 export function toBytes(text: string): string {
   if (/^[\x00-\x7f]*$/.test(text)) return text;
   let bytes = '';
-  for (const byte of new TextEncoder().encode(text)) bytes += String.fromCharCode(byte);
+  const encoder = new TextEncoder();
+  for (const character of text) {
+    const code = character.codePointAt(0)!;
+    if (code >= MALFORMED + 0x80 && code <= MALFORMED + 0xff) bytes += String.fromCharCode(code - MALFORMED);
+    else for (const byte of encoder.encode(character)) bytes += String.fromCharCode(byte);
+  }
   return bytes;
+}
+
+/** Malformed bytes 0x80 to 0xff stand in a text as U+DC80 to U+DCFF, which no well-formed text holds. */
+const MALFORMED = 0xdc00;
+
+/**
+ * Decodes a script's bytes: UTF-8, with every byte that is none kept, so that strings of a script in Latin-1 come out as
+ * they are.
+ *
+ * @param bytes the file's content
+ * @returns a text for `SourceText`
+ */
+export function decodeScript(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    let text = '';
+    for (let at = 0; at < bytes.length; ) {
+      const byte = bytes[at]!;
+      const character = byte < 0x80 ? { text: String.fromCharCode(byte), length: 1 } : decodeSequence(bytes, at);
+      text += character?.text ?? String.fromCharCode(MALFORMED + byte);
+      at += character?.length ?? 1;
+    }
+    return text;
+  }
 }
 
 /**
@@ -122,14 +152,20 @@ export function stringLiteral(value: string): string {
   return `${out}"`;
 }
 
-/** A printable character beyond Latin-1's controls at an offset, where the bytes are well-formed UTF-8. */
+/** A printable character beyond ASCII at an offset, where the bytes are well-formed UTF-8. */
 function decodeCharacter(bytes: Uint8Array, at: number): { text: string; length: number } | undefined {
+  const character = decodeSequence(bytes, at);
+  return character && /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(character.text) ? character : undefined;
+}
+
+/** The character at an offset, where a well-formed sequence of several bytes begins there. */
+function decodeSequence(bytes: Uint8Array, at: number): { text: string; length: number } | undefined {
   const lead = bytes[at]!;
   const length = lead >= 0xf0 ? 4 : lead >= 0xe0 ? 3 : lead >= 0xc2 ? 2 : 0;
   if (length === 0 || at + length > bytes.length) return undefined;
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes.subarray(at, at + length));
-    return /^[\p{L}\p{M}\p{N}\p{P}\p{S}]$/u.test(text) ? { text, length } : undefined;
+    const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+    return { text: decoder.decode(bytes.subarray(at, at + length)), length };
   } catch {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { numberValue, pragmasOf, stringLiteral, stringValue } from '../../src/lexical/literals.js';
+import { decodeScript, numberValue, pragmasOf, stringLiteral, stringValue } from '../../src/lexical/literals.js';
 import { declarationsOf, parseText } from '../support.js';
 
 test('numbers are decimal, hexadecimal or octal, have 64 bits and wrap to signed values', () => {
@@ -54,6 +54,13 @@ test('text outside ASCII is its UTF-8 bytes, and prints as itself again', () => 
   expect(stringLiteral('\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80')).toBe('"é€😀"');
   expect(stringLiteral('\xc3')).toBe('"\\303"');
   expect(stringLiteral('\xe9t')).toBe('"\\351t"');
+});
+
+test('a script in another encoding keeps the bytes of its strings', () => {
+  const text = decodeScript(Uint8Array.from([0x22, 0xe9, 0x41, 0xc3, 0xa9, 0xff, 0x22]));
+  expect(text).toBe('"\udce9Aé\udcff"');
+  expect(stringValue(text)).toBe('\xe9A\xc3\xa9\xff');
+  expect(decodeScript(new TextEncoder().encode('"é"'))).toBe('"é"');
 });
 
 test('every byte goes through a literal unchanged, whatever follows it', () => {
