@@ -318,7 +318,7 @@ async function symbolsOf(
       known ??= systems.tracepointSystems(
         running,
         [`/lib/modules/${options.release}/build`, `/lib/modules/${options.release}/source`],
-        join(options.cacheFolder, 'symbols', about.buildId, 'tracepoint-systems'),
+        join(options.cacheFolder, 'symbols', about.buildId, 'tracepoint-systems.2'),
       );
       return known.get(tracepoint);
     },

@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { writeAtomically } from '../io/write-parts.js';
 
 /** Macros that define an event whose first argument is its name, and those whose second one is. */
-const FIRST =
-  /\b(?:TRACE_EVENT(?:_FN(?:_COND)?|_CONDITION|_FLAGS|_SYSCALL)?|DECLARE_TRACE(?:_CONDITION)?|EVENT_CLASS_)\s*\(\s*(\w+)\s*,/g;
-const SECOND = /\bDEFINE_EVENT(?:_FN|_CONDITION|_PRINT|_NOPRINT)?\s*\(\s*\w+\s*,\s*(\w+)\s*,/g;
+const FIRST = /\b(?:TRACE_EVENT|DECLARE_TRACE)\w*\s*\(\s*(\w+)\s*,/g;
+const SECOND = /\bDEFINE_EVENT\w*\s*\(\s*\w+\s*,\s*(\w+)\s*,/g;
+/** A subsystem's own macros (`DEFINE_WBC_EVENT(name)`): what is no tracepoint's name is never asked for. */
+const OTHER = /\b(?:DEFINE|DECLARE)_[A-Z0-9_]+\s*\(\s*(\w+)\s*[,)]/g;
 const SYSTEM = /^\s*#\s*define\s+TRACE_SYSTEM\s+(\w+)/m;
 
 /** Reads the events of a trace header: the names it defines, all of one subsystem. */
@@ -17,8 +18,12 @@ export function readTraceHeader(
   const system = SYSTEM.exec(text)?.[1];
   if (!system) return undefined;
   const events: string[] = [];
-  for (const expression of [FIRST, SECOND]) {
+  for (const expression of [FIRST, SECOND, OTHER]) {
     for (const hit of text.matchAll(expression)) events.push(hit[1]!);
+  }
+  // x86's interrupt vectors have two events each (arch/x86/include/asm/trace/irq_vectors.h).
+  for (const hit of text.matchAll(/\bDEFINE_IRQ_VECTOR_EVENT\s*\(\s*(\w+)\s*\)/g)) {
+    events.push(`${hit[1]}_entry`, `${hit[1]}_exit`);
   }
   return { system, events };
 }
@@ -46,7 +51,15 @@ export function tracepointSystems(
     }
   }
   const seen = new Set<string>();
-  for (const folder of headerFolders) readFolder(join(folder, 'include/trace/events'), systems, seen, 0);
+  for (const folder of headerFolders) {
+    readFolder(join(folder, 'include/trace/events'), systems, seen, 0);
+    readFolder(join(folder, 'include/ras'), systems, seen, 0);
+    for (const architecture of list(join(folder, 'arch'))) {
+      const own = join(folder, 'arch', architecture, 'include/asm');
+      readFolder(join(own, 'trace'), systems, seen, 0);
+      readFolder(own, systems, seen, 0, /trace.*\.h$/);
+    }
+  }
   if (systems.size > 0) {
     const lines = [...systems].map(([event, system]) => `${event} ${system}`);
     try {
@@ -81,7 +94,14 @@ function list(folder: string): string[] {
   }
 }
 
-function readFolder(folder: string, into: Map<string, string>, seen: Set<string>, depth: number): void {
+/** Reads the headers of a folder, and of those in it unless only some names are `wanted`. */
+function readFolder(
+  folder: string,
+  into: Map<string, string>,
+  seen: Set<string>,
+  depth: number,
+  wanted?: RegExp,
+): void {
   let entries: import('node:fs').Dirent[];
   try {
     const { dev, ino } = statSync(folder);
@@ -93,8 +113,9 @@ function readFolder(folder: string, into: Map<string, string>, seen: Set<string>
   }
   for (const entry of entries) {
     const path = join(folder, entry.name);
-    if (entry.isDirectory()) readFolder(path, into, seen, depth + 1);
-    else if (entry.name.endsWith('.h')) {
+    if (entry.isDirectory()) {
+      if (!wanted) readFolder(path, into, seen, depth + 1);
+    } else if (wanted ? wanted.test(entry.name) : entry.name.endsWith('.h')) {
       const header = readTraceHeader(readFileSync(path, 'utf8'));
       for (const event of header?.events ?? []) if (!into.has(event)) into.set(event, header!.system);
     }
