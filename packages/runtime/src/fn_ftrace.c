@@ -4,12 +4,21 @@
 
 #include "fn_memory.h"
 
+static void put(const char *text, u32 length)
+{
+	/* Not trace_printk(): its use makes the kernel set up large buffers and warn of a debugging kernel. */
+#ifdef STAPKIT_HAVE_TRACE_PUTS_WITHOUT_SIZE
+	__trace_puts(_THIS_IP_, text);
+#else
+	__trace_puts(_THIS_IP_, text, length);
+#endif
+}
+
 void stapkit_fn_ftrace(struct stapkit_context *c, const char *message)
 {
 	u32 length = strlen(message);
 
-	/* Not trace_printk(): its use makes the kernel set up large buffers and warn of a debugging kernel. */
-	__trace_puts(_THIS_IP_, message, length);
+	put(message, length);
 	if (length == 0 || message[length - 1] != '\n')
-		__trace_puts(_THIS_IP_, "\n", 1);
+		put("\n", 1);
 }

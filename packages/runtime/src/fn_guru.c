@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* Functions of the tapset for guru scripts: what can hurt the system in the wrong place. */
 #include <linux/delay.h>
-#include <linux/panic.h>
 #include <linux/printk.h>
 #include <linux/sched/signal.h>
 

@@ -32,8 +32,8 @@ static inline void stapkit_fault(struct stapkit_context *c, const char *what, u6
 #define STAPKIT_PEEK(c, pointer, member) ({							\
 	typeof((pointer)->member) value_;							\
 												\
-	if (!stapkit_peek(&value_, &(pointer)->member, sizeof(value_))) {			\
-		memset(&value_, 0, sizeof(value_));						\
+	if (!stapkit_peek((void *)&value_, (const void *)&(pointer)->member, sizeof(value_))) {	\
+		memset((void *)&value_, 0, sizeof(value_));					\
 		stapkit_fault(c, "kernel read", (unsigned long)&(pointer)->member);		\
 	}											\
 	value_;											\
