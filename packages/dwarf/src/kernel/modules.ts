@@ -77,6 +77,32 @@ export function listModuleFiles(folder: string): Map<string, string> {
 }
 
 /**
+ * Finds one module's file without listing all of them.
+ *
+ * @param folder as /lib/modules/RELEASE
+ * @param name with `_` for `-`
+ * @returns a path as the list has it (see {@link resolveModuleFile}); undefined where the list has none or is missing
+ */
+export function findModuleFile(folder: string, name: string): string | undefined {
+  const expression = new RegExp(`(?:^|/)${name.replaceAll('_', '[-_]')}\\.ko(?:\\.(?:gz|xz|zst))?(?=:|\\s*$)`, 'gm');
+  for (const list of ['modules.dep', 'modules.order']) {
+    let text: string;
+    try {
+      text = readFileSync(join(folder, list), 'latin1');
+    } catch {
+      continue;
+    }
+    for (let hit = expression.exec(text); hit; hit = expression.exec(text)) {
+      const start = text.lastIndexOf('\n', hit.index) + 1;
+      const path = text.slice(start, hit.index + hit[0].length);
+      // Behind a colon stand the modules that one depends on.
+      if (!path.includes(':')) return join(folder, path);
+    }
+  }
+  return undefined;
+}
+
+/**
  * The file that a listed module really has: modules.order names .ko files even where they have been packed since.
  *
  * @returns undefined where there is none

@@ -275,11 +275,12 @@ async function symbolsOf(
   const modules = await import('./modules.js');
   const systems = await import('./tracepoint-systems.js');
   const { about } = facts;
+  const folders = modulesFolders(path, options);
   let files: Map<string, string> | undefined;
   const moduleFiles = () => {
     if (!files) {
       files = new Map();
-      for (const folder of modulesFolders(path, options)) {
+      for (const folder of folders) {
         const found = modules.listModuleFiles(folder);
         if (found.size > 0) {
           files = found;
@@ -301,7 +302,8 @@ async function symbolsOf(
     enumerators: facts.enumerators,
     tracepoints: facts.tracepoints,
     module(name) {
-      if (running && name !== 'vmlinux' && /^\w+$/.test(name)) {
+      if (!/^\w+$/.test(name)) return undefined;
+      if (running && name !== 'vmlinux') {
         try {
           return modules.readRawModuleFacts(name, `/sys/kernel/btf/${name}`, facts.btf);
         } catch (error) {
@@ -309,7 +311,9 @@ async function symbolsOf(
           // Not loaded: its file may be there.
         }
       }
-      const listed = moduleFiles().get(name);
+      const listed =
+        folders.map((folder) => modules.findModuleFile(folder, name)).find((found) => found !== undefined) ??
+        moduleFiles().get(name);
       const file = listed === undefined ? undefined : modules.resolveModuleFile(listed);
       return file === undefined ? undefined : modules.readModuleFacts(name, file, facts.btf);
     },

@@ -14,7 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type KernelSymbols, openKernel } from '../../src/index.js';
+import { type KernelSymbols, listModuleFiles, openKernel } from '../../src/index.js';
+import { findModuleFile } from '../../src/kernel/modules.js';
 import { BtfWriter, ByteWriter, buildIdNote, writeBzImage, writeElf } from '../helpers/bytes.js';
 
 const RELEASE = '6.1.0-test';
@@ -290,6 +291,18 @@ test('a module without BTF tells the names of its functions', async () => {
   ]);
   expect(kernel.functionPrototype('old_open', 'old')).toBeUndefined();
   expect(['old', 'gone', 'none'].map((name) => kernel.moduleState(name))).toEqual(['names', 'missing', 'missing']);
+});
+
+test('a module’s file is found in the list that depmod made, not among what others depend on', () => {
+  const modules = join(folder, 'modules-dep');
+  mkdirSync(modules);
+  const list = 'kernel/b/user.ko.xz: kernel/a/snd-hda.ko.xz\nkernel/a/snd-hda.ko.xz:\nlast.ko:\n';
+  writeFileSync(join(modules, 'modules.dep'), list);
+  expect(findModuleFile(modules, 'snd_hda')).toBe(join(modules, 'kernel/a/snd-hda.ko.xz'));
+  expect(findModuleFile(modules, 'user')).toBe(join(modules, 'kernel/b/user.ko.xz'));
+  expect(findModuleFile(modules, 'last')).toBe(join(modules, 'last.ko'));
+  expect(findModuleFile(modules, 'hda')).toBeUndefined();
+  expect([...listModuleFiles(modules).keys()]).toEqual(['user', 'snd_hda', 'last']);
 });
 
 describe('the cache', () => {
