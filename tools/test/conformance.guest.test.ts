@@ -1,4 +1,5 @@
 // The conformance suite: every script of `conformance/` is built here and run in the guest.
+// STAPKIT_CONFORMANCE=REGEX takes only the cases whose CHAPTER/NAME matches.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import type { RunAnswer } from '../conformance/guest-runner.js';
 import { root } from './examples.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'stapkit-conformance-'));
-const cases = readCases();
+const cases = readCases(new RegExp(process.env['STAPKIT_CONFORMANCE'] ?? ''));
 const built = new Map<string, { path?: string; messages: string }>();
 const answers = new Map<string, RunAnswer>();
 let guest: Guest;
