@@ -3,10 +3,11 @@
 // What each directive does follows stap(1) ("printf, sprintf") and the tables of langref.pdf, section 9.2. Where those
 // are silent, C's printf is the model, as they say themselves. In particular:
 //   %b      the width is the number of bytes (1, 2, 4, 8; 8 where there is none), in the machine's byte order
-//   %p      0x and, where no width is given, sixteen digits (langref, table 1)
+//   %p      0x and sixteen digits (langref, table 1)
 //   %#x     0x only before a value that is not 0 (langref, table 2); likewise %#X and %#o
 //   %#c     escapes what cannot be printed: \000 \t (stap(1))
 //   %.0d    shows nothing for 0 (langref, table 4)
+//   %08.3d   a precision leaves the flag 0 without effect, as in C
 //   %m %M   the bytes were read by the handler; %M shows two digits a byte
 import { invariant } from '@stapkit/pass';
 import type { ByteWriter } from './byte-writer.js';
@@ -46,6 +47,8 @@ interface FormatStep {
 const NONE = -1;
 const ARGUMENT = -2;
 const NO_BYTES = new Uint8Array(0);
+
+const POINTER_DIGITS = 16;
 
 const SPACE = 0x20;
 const ZERO = 0x30;
@@ -158,7 +161,7 @@ function formatRecord(steps: readonly FormatStep[], records: RecordBytes, offset
         out.byte(ZERO);
         out.byte(0x78);
         const count = hexDigits(words[(at >> 2) + HIGH]!, words[(at >> 2) + LOW]!, LOWER_LETTERS);
-        out.fill(ZERO, 16 - count);
+        out.fill(ZERO, POINTER_DIGITS - count);
         writeDigits(out, count);
         at += 8;
         break;
@@ -283,14 +286,15 @@ function formatNumber(
   step: FormatStep,
   high: number,
   low: number,
-  givenWidth: number,
-  precision: number,
+  width: number,
+  givenPrecision: number,
   left: boolean,
   out: ByteWriter,
 ): void {
   const nothing = high === 0 && low === 0;
-  let width = givenWidth;
-  let zero = step.zero && !left;
+  let precision = givenPrecision;
+  // As in C: a precision says how many zeros there are.
+  const zero = step.zero && !left && precision === NONE;
   let sign = 0;
   let prefix = 0; // The letter after the 0 of 0x, or ZERO for the 0 of octal.
   let count: number;
@@ -330,10 +334,7 @@ function formatNumber(
     case 0x70: // p
       count = hexDigits(high, low, LOWER_LETTERS);
       prefix = 0x78;
-      if (width === NONE) {
-        width = 18;
-        zero = true;
-      }
+      precision = Math.max(precision, POINTER_DIGITS);
       break;
     default:
       invariant(false, `a number with %${String.fromCharCode(step.conversion)}`);

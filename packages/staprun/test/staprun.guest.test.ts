@@ -1,6 +1,6 @@
 // staprun with real modules in a real kernel: what the memory double cannot show.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -65,6 +65,16 @@ test('a module runs, takes globals from the command line, and is gone', async ()
   expect(await shell('$S $D/spr_hello.ko')).toEqual({ output: 'Hello World!\n', errors: '', status: 0 });
   expect(await shell('$S $D/spr_hello.ko name=stapkit')).toEqual({ output: 'Hello stapkit!\n', errors: '', status: 0 });
   expect((await shell(NONE_LOADED)).output).toBe('');
+});
+
+test('printf, formatted here, and sprintf, formatted in the kernel, agree on every directive', async () => {
+  build('spr_formats', readFileSync(new URL('./fixtures/formats.stp', import.meta.url), 'utf8'));
+  const { output } = await shell('$S $D/spr_formats.ko');
+  const shown = new Map([...output.matchAll(/([PS]\d+)<([^>]*)>\n/g)].map((match) => [match[1]!, match[2]!]));
+  const numbers = [...shown.keys()].filter((key) => key.startsWith('P')).map((key) => key.slice(1));
+  expect(numbers.length).toBeGreaterThan(30);
+  for (const number of numbers)
+    expect(`${number} ${shown.get(`P${number}`)}`).toBe(`${number} ${shown.get(`S${number}`)}`);
 });
 
 test('Ctrl-C shows what the end probes print', async () => {
