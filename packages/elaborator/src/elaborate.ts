@@ -14,6 +14,7 @@ import { type DerivedProbes, deriveProbes } from './passes/derive-probes.js';
 import { infer } from './passes/infer.js';
 import { lower } from './passes/lower.js';
 import { optimize } from './passes/optimize.js';
+import { prologuePruner } from './passes/prune-prologues.js';
 import { collectUsage } from './passes/usage.js';
 import type { SymbolSource } from './symbol-source.js';
 import { tokenNamer } from './tokens.js';
@@ -84,7 +85,11 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
   after?.('derive-probes', () => printDerived(derived));
   diagnostics.push(...checkPrivilege(derived, options, tokens));
 
-  const bound = bind(ast, derived.probes, {
+  const pruner = options.unoptimized ? undefined : prologuePruner(ast);
+  const probes = pruner
+    ? derived.probes.map((probe) => ({ ...probe, handler: pruner.prune(probe.handler) }))
+    : derived.probes;
+  const bound = bind(ast, probes, {
     symbols: options.symbols,
     tokens,
     guru,
