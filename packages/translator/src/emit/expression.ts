@@ -22,6 +22,10 @@ export function emitEffect(b: BodyEmission, e: Expression): void {
     emitEffect(b, { ...e, prefix: true });
     return;
   }
+  if (e.kind === 'assignment' && e.type === 'string') {
+    emitStringAssignment(b, e.target, e.value, e.operator === '.', e.span);
+    return;
+  }
   const value = e.type === 'string' ? emitString(b, e) : emitNumber(b, e);
   // A number that was put aside and that nobody asks for.
   if (/^t\d+$/.test(value)) b.out.line(`(void)${value};`);
@@ -211,7 +215,7 @@ const ATOMIC: Readonly<Record<string, string>> = { '+': 'add', '-': 'sub', '|': 
 function emitAssignment(b: BodyEmission, e: Extract<Expression, { kind: 'assignment' }>): string {
   const { target, operator } = e;
   if (target.type === 'string') {
-    emitStringAssignment(b, target, e.value, operator === '.');
+    emitStringAssignment(b, target, e.value, operator === '.', e.span);
     return '0';
   }
   if (target.kind === 'element') {

@@ -2,6 +2,7 @@
 import type { Expression, Variable } from '@stapkit/elaborator';
 import type { Span } from '@stapkit/pass';
 import type { BodyEmission } from './body.js';
+import { cString } from './c-text.js';
 import { emitNumber, emitOperands } from './expression.js';
 import { emitString } from './string.js';
 
@@ -63,7 +64,7 @@ export function emitElementUpdate(
   const slot = `t${b.unique()}`;
   b.out.line(`s64 *${slot} = stapkit_map_slot(c, ${b.module.globalName(target.global)}, ${keys.text});`);
   b.out.open(`if (unlikely(!${slot})) {`);
-  b.out.line(`stapkit_blame(c, ${JSON.stringify(b.module.places.near(span))});`);
+  b.out.line(`stapkit_blame(c, ${cString(b.module.places.near(span))});`);
   b.out.line(b.goto(b.targets.fail));
   b.out.close();
   const result = b.number(compute(`(*${slot})`, assigned));
@@ -71,17 +72,28 @@ export function emitElementUpdate(
   return result;
 }
 
-export function emitElementStringUpdate(b: BodyEmission, target: Element, value: Expression, append: boolean): void {
+export function emitElementStringUpdate(
+  b: BodyEmission,
+  target: Element,
+  value: Expression,
+  append: boolean,
+  span: Span | undefined,
+): void {
   const keys = emitKeys(b, target.keys);
-  const text = emitString(b, value);
-  // Making the element may throw out the one that the value lies in, so it is put aside.
-  const room = b.stringRoom();
-  b.out.line(`stapkit_copy(c, ${room}, ${text});`);
+  let text = emitString(b, value);
+  if (value.kind !== 'string' && value.kind !== 'local') {
+    // Making the element may throw out the one that the value lies in, so it is put aside.
+    const room = b.stringRoom();
+    b.out.line(`stapkit_copy(c, ${room}, ${text});`);
+    text = room;
+  }
   const slot = `t${b.unique()}`;
   b.out.line(`char *${slot} = stapkit_map_slot_string(c, ${b.module.globalName(target.global)}, ${keys.text});`);
-  b.out.line(`if (unlikely(!${slot}))`);
-  b.out.line(`\t${b.goto(b.targets.fail)}`);
-  b.out.line(`${append ? 'stapkit_append' : 'stapkit_copy'}(c, ${slot}, ${room});`);
+  b.out.open(`if (unlikely(!${slot})) {`);
+  if (span) b.out.line(`stapkit_blame(c, ${cString(b.module.places.near(span))});`);
+  b.out.line(b.goto(b.targets.fail));
+  b.out.close();
+  b.out.line(`${append ? 'stapkit_append' : 'stapkit_copy'}(c, ${slot}, ${text});`);
 }
 
 export function emitMembership(b: BodyEmission, e: Extract<Expression, { kind: 'membership' }>): string {

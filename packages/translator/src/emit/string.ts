@@ -1,7 +1,7 @@
 // Strings. `emitString` returns C text for a pointer that holds until the statement ends or what it points to is
 // changed; `emitStringInto` writes a value to a given place.
 import type { Expression, Variable } from '@stapkit/elaborator';
-import { invariant, unreachable } from '@stapkit/pass';
+import { invariant, type Span, unreachable } from '@stapkit/pass';
 import type { BodyEmission } from './body.js';
 import { byteLength, cString } from './c-text.js';
 import { emitCallInto } from './call.js';
@@ -29,7 +29,7 @@ export function emitString(b: BodyEmission, e: Expression): string {
       emitContextStore(b, e);
       return 'stapkit_procfs_value(c)';
     case 'assignment':
-      emitStringAssignment(b, e.target, e.value, e.operator === '.');
+      emitStringAssignment(b, e.target, e.value, e.operator === '.', e.span);
       return emitString(b, e.target);
     case 'conditional': {
       const condition = emitCondition(b, e.condition);
@@ -106,7 +106,13 @@ export function emitStringInto(b: BodyEmission, e: Expression, room: string): vo
 }
 
 /** `target = value`, or `target .= value` where `append`. */
-export function emitStringAssignment(b: BodyEmission, target: Variable, value: Expression, append = false): void {
+export function emitStringAssignment(
+  b: BodyEmission,
+  target: Variable,
+  value: Expression,
+  append = false,
+  span?: Span,
+): void {
   switch (target.kind) {
     case 'local':
     case 'global': {
@@ -118,7 +124,7 @@ export function emitStringAssignment(b: BodyEmission, target: Variable, value: E
       return;
     }
     case 'element':
-      emitElementStringUpdate(b, target, value, append);
+      emitElementStringUpdate(b, target, value, append, span);
       return;
     default:
       unreachable(target, 'variable');
