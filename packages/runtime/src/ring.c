@@ -212,6 +212,16 @@ bool stapkit_ring_text(u16 kind, u32 site, const char *text, u32 length)
 	return record != NULL;
 }
 
+u64 stapkit_ring_lost_messages(void)
+{
+	u64 lost = 0;
+	u32 cpu;
+
+	for_each_possible_cpu(cpu)
+		lost += atomic64_read(&rings[cpu].lost_messages);
+	return lost;
+}
+
 void stapkit_warn(u32 probe, const char *text, u32 length)
 {
 	stapkit_ring_text(STAPKIT_RECORD_WARNING, probe, text, length);

@@ -45,6 +45,8 @@ struct stapkit_record *stapkit_ring_reserve(struct stapkit_ring *ring, u16 kind,
 void stapkit_ring_commit(struct stapkit_ring *ring);
 /* A whole record of kind TEXT, WARNING, ERROR or SYSTEM. Any context. */
 bool stapkit_ring_text(u16 kind, u32 site, const char *text, u32 length);
+/* Errors and warnings for which even the reserve had no room. */
+u64 stapkit_ring_lost_messages(void);
 /* Wakes the reader, from any context. */
 void stapkit_ring_wake(void);
 void stapkit_ring_set_overwrite(bool on);

@@ -154,12 +154,14 @@ static int put_losses(char __user *buffer, size_t size, u32 *done)
 	u32 of_probes = stapkit_script.probe_count * causes;
 	int err;
 
-	for (; loss_position < of_probes + stapkit_script.site_count; loss_position++) {
+	for (; loss_position <= of_probes + stapkit_script.site_count; loss_position++) {
 		if (loss_position < of_probes) {
 			struct stapkit_probe *p = &stapkit_script.probes[loss_position / causes];
 
 			err = put_loss(buffer, size, done, loss_position % causes, p->id,
 				       p->losses[loss_position % causes]);
+		} else if (loss_position == of_probes + stapkit_script.site_count) {
+			err = put_loss(buffer, size, done, STAPKIT_LOSS_RING_FULL, ~0u, stapkit_ring_lost_messages());
 		} else {
 			u32 site = loss_position - of_probes;
 
