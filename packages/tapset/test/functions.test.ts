@@ -10,7 +10,7 @@ const stpFolder = join(packageFolder, 'stp');
 const runtimeFolder = join(packageFolder, '..', 'runtime', 'src');
 
 /** How many of the documented functions there are; raise it when more are added. */
-const AT_LEAST = 410;
+const AT_LEAST = 411;
 
 const scripts = readdirSync(stpFolder, { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.stp'))
