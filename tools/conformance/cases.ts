@@ -50,7 +50,7 @@ export function readCases(only = /(?:)/, folder = conformanceFolder): Case[] {
 
 function readCase(folder: string, name: string): Case {
   const path = (ending: string): string => join(folder, `${name}.${ending}`);
-  const text = readFileSync(path('stp'), 'latin1');
+  const text = readFileSync(path('stp'), 'utf8');
   const said = (key: string): string[] =>
     [...text.matchAll(new RegExp(`^# ${key}: (.*)$`, 'gm'))].map((match) => match[1]!);
   const options = said('options').join(' ').split(/\s+/).filter(Boolean);
