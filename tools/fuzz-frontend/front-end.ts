@@ -96,6 +96,7 @@ export interface FrontEndResult {
   /** How far it came. */
   readonly reached: 'parse' | 'elaborate' | 'done';
   readonly diagnostics: readonly Diagnostic[];
+  /** Of processor time, which does not depend on what else the machine does. */
   readonly milliseconds: number;
 }
 

@@ -13,8 +13,47 @@ interface LibraryEntry {
 /** One name of an alias of a library file. */
 interface AliasEntry {
   readonly node: ProbeAlias;
-  readonly name: readonly string[];
+  readonly name: Dotted;
   readonly entry: LibraryEntry;
+}
+
+/** A dotted name, with what comparisons need of it worked out once: there are thousands of them in a large tapset. */
+export interface Dotted {
+  readonly text: string;
+  readonly parts: readonly string[];
+  /** What stands before `**`, where that is in it. */
+  readonly open?: string;
+}
+
+/** Takes a dotted name apart. */
+export function dotted(text: string): Dotted {
+  const stars = text.indexOf('**');
+  return { text, parts: text.split('.'), ...(stars === -1 ? {} : { open: text.slice(0, stars) }) };
+}
+
+/** Names by their first part; those whose first part has a wildcard apart. */
+class ByFirstPart<T> {
+  private readonly plain = new Map<string, T[]>();
+  private readonly wild: T[] = [];
+  private readonly all: T[] = [];
+
+  add(name: Dotted, value: T): void {
+    const first = name.parts[0]!;
+    this.all.push(value);
+    if (first.includes('*')) this.wild.push(value);
+    else push(this.plain, first, value);
+  }
+
+  /** What a name with that first part may have to do with. */
+  *near(name: Dotted): Iterable<T> {
+    const first = name.parts[0]!;
+    if (first.includes('*')) {
+      yield* this.all;
+      return;
+    }
+    yield* this.plain.get(first) ?? [];
+    yield* this.wild;
+  }
 }
 
 /** The bounds of suffixes, for aliases that stand for themselves: the elaborator reports those. */
@@ -27,14 +66,10 @@ export class Reach {
   private readonly entries: LibraryEntry[] = [];
   private readonly functions = new Map<string, { node: FunctionDeclaration; entry: LibraryEntry }[]>();
   private readonly globals = new Map<string, LibraryEntry[]>();
-  private readonly aliases: AliasEntry[] = [];
+  private readonly aliases = new ByFirstPart<AliasEntry>();
+  private readonly points = new ByFirstPart<Dotted>();
   private suffixed = 0;
-  private readonly seen = {
-    functions: new Set<string>(),
-    variables: new Set<string>(),
-    /** Dotted names and their parts. */
-    probes: new Map<string, readonly string[]>(),
-  };
+  private readonly seen = { functions: new Set<string>(), variables: new Set<string>() };
 
   /** Adds a script of the user's: all of it counts. */
   addUser(file: ScriptFile): void {
@@ -57,10 +92,10 @@ export class Reach {
           if (this.seen.variables.has(node.name)) this.reachFile(entry);
           break;
         case 'probe-alias':
-          for (const name of node.names.map(dottedName)) {
-            const parts = name.split('.');
-            this.aliases.push({ node, name: parts, entry });
-            for (const probe of this.seen.probes.values()) this.tryAlias(probe, { node, name: parts, entry });
+          for (const point of node.names) {
+            const alias: AliasEntry = { node, name: dotted(dottedName(point)), entry };
+            this.aliases.add(alias.name, alias);
+            for (const seen of this.points.near(alias.name)) this.tryAlias(seen, alias);
           }
           break;
       }
@@ -80,9 +115,9 @@ export class Reach {
       for (const entry of this.globals.get(name) ?? []) this.reachFile(entry);
     }
     for (const probe of fresh.probes) {
-      const parts = probe.split('.');
-      this.seen.probes.set(probe, parts);
-      for (const alias of this.aliases) this.tryAlias(parts, alias);
+      const point = dotted(probe);
+      this.points.add(point, point);
+      for (const alias of this.aliases.near(point)) this.tryAlias(point, alias);
     }
     return fresh;
   }
@@ -100,10 +135,10 @@ export class Reach {
   }
 
   /** Takes an alias where a point may go to it. The point's suffix goes on behind the alias's own points. */
-  private tryAlias(point: readonly string[], { node, name, entry }: AliasEntry): void {
+  private tryAlias(point: Dotted, { node, name, entry }: AliasEntry): void {
     if (!mayReach(point, name)) return;
     this.reach(node, entry);
-    const suffix = point.some((part) => part.includes('**')) ? ['**'] : point.slice(name.length);
+    const suffix = point.open === undefined ? point.parts.slice(name.parts.length) : ['**'];
     if (suffix.length === 0) return;
     for (const target of node.points) {
       if (target.parts.length + suffix.length > MAXIMUM_PARTS || this.suffixed >= MAXIMUM_SUFFIXED) return;
@@ -140,16 +175,18 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
  * Whether a probe point may go to an alias: every part of the alias's name fits, and the point may go on with a suffix
  * of the alias's own points. `*` is any run of characters in a part, `**` also one over several parts.
  *
- * @param point the parts of the point's dotted name
- * @param alias the parts of the alias's
+ * @param point the point's dotted name
+ * @param alias the alias's
  */
-export function mayReach(point: readonly string[], alias: readonly string[]): boolean {
-  if (point.some((part) => part.includes('**'))) {
+export function mayReach(point: Dotted, alias: Dotted): boolean {
+  const { open } = point;
+  if (open !== undefined) {
     // Anything may follow two stars, so only what stands before them is compared.
-    const known = point.join('.').split('**')[0]!;
-    return fits(`${known}*`, alias.join('.')) || alias.join('.').startsWith(known) || known.startsWith(alias.join('.'));
+    return open.startsWith(`${alias.text}.`) || fits(`${open}*`, alias.text);
   }
-  return alias.length <= point.length && alias.every((part, index) => fits(point[index]!, part));
+  return (
+    alias.parts.length <= point.parts.length && alias.parts.every((part, index) => fits(point.parts[index]!, part))
+  );
 }
 
 function fits(pattern: string, name: string): boolean {

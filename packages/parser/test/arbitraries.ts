@@ -38,6 +38,8 @@ const bytes = fc
 
 const stringLiteral: fc.Arbitrary<StringLiteral> = bytes.map((value) => ({ kind: 'string', span, value }));
 
+const filledString: fc.Arbitrary<StringLiteral> = stringLiteral.map((node) => ({ ...node, value: `${node.value}x` }));
+
 const identifier: fc.Arbitrary<Identifier> = name.map((text) => ({ kind: 'identifier', span, name: text }));
 
 const embedded = fc
@@ -122,7 +124,7 @@ const trees = fc.letrec<Trees>((tie) => {
         })
         .map((node): Expression => node),
       fc
-        .record({ kind: fc.constant('cast' as const), operand: tie('expression'), type: stringLiteral, ...target })
+        .record({ kind: fc.constant('cast' as const), operand: tie('expression'), type: filledString, ...target })
         .map((node): Expression => node),
       fc
         .record({ kind: fc.constant('var' as const), variable: stringLiteral, module: stringLiteral, ...target })
@@ -197,17 +199,18 @@ const trees = fc.letrec<Trees>((tie) => {
         })
         // A path on what takes one itself becomes a part of it.
         .filter(({ operand }) => !('path' in operand) || operand.pretty > 0 || operand.addressOf)
+        .map((node) => ('path' in node.operand && node.operand.addressOf ? { ...node, addressOf: false } : node))
         .map(({ operand, steps, ...rest }): Expression => ({ kind: 'member', span, operand, path: steps, ...rest })),
       tie('expression').map((operand): Expression => ({ kind: 'defined', span, operand })),
       tie('expression').map((operand): Expression => ({ kind: 'entry', span, operand })),
       fc
         .tuple(tie('expression'), tie('expression'))
         .map(([first, second]): Expression => ({ kind: 'choose-defined', span, first, second })),
-      stringLiteral.map((operand): Expression => ({ kind: 'perf', span, operand })),
+      filledString.map((operand): Expression => ({ kind: 'perf', span, operand })),
       identifier.map((variable): Expression => ({ kind: 'probewrite', span, variable })),
-      stringLiteral.map((text): Expression => ({ kind: 'const', span, text })),
+      filledString.map((text): Expression => ({ kind: 'const', span, text })),
       fc
-        .tuple(stringLiteral, optional(stringLiteral))
+        .tuple(filledString, optional(stringLiteral))
         .map(([text, module]): Expression => dense({ kind: 'enum', span, name: text, module })),
       fc
         .tuple(numberLiteral, tie('expression'))
@@ -355,7 +358,7 @@ const declaration: fc.Arbitrary<Declaration> = fc.oneof(
       private: fc.boolean(),
       result: type,
       first: type,
-      priority: optional(fc.nat(100)),
+      priority: optional(fc.integer({ min: 1, max: 100 })),
       body: fc.oneof(trees.block, embedded),
     })
     .map(({ first, ...node }): Declaration => {

@@ -76,6 +76,11 @@ const MESSAGES: readonly (readonly [text: string, message: string, saw: string])
   ['probe begin { try {} }', "expected 'catch'", "saw: operator '}' at <input>:1:22"],
   ['probe begin { @cast(x) }', "expected ','", "saw: operator ')' at <input>:1:22"],
   ['probe begin { @variance(x, y) }', 'expected number', "saw: identifier 'y' at <input>:1:28"],
+  ['probe begin { @const("") }', 'expected non-empty string', "saw: operator ')' at <input>:1:24"],
+  ['probe begin { @perf("") }', 'expected non-empty string', "saw: operator ')' at <input>:1:23"],
+  ['probe begin { @cast(x, "") }', 'expected non-empty string', "saw: operator ')' at <input>:1:26"],
+  ['probe begin { &(&$x) }', 'cannot take address more than once', "at: operator '&' at <input>:1:15"],
+  ['function f():0 {}', 'specified priority must be > 0', "saw: number '0' at <input>:1:14"],
   ['probe begin { x = @foo }', 'unknown operator @foo', "saw: operator '@foo' at <input>:1:19"],
   ['probe begin', "expected one of ', { } = +='", 'saw: end of file at <input>:1:12'],
 ];

@@ -152,7 +152,7 @@ const priority: Parser<TokenKind, number | undefined> = reading((reader) => {
     return reader.fail('expected-value', 'expected literal string or number');
   }
   const value = Number(readNumber(reader).value);
-  if (value < 0 || value > 0x7fffffff) reader.error('priority', 'specified priority must be > 0', token);
+  if (value <= 0 || value > 0x7fffffff) reader.error('priority', 'specified priority must be > 0', token);
   return value;
 });
 

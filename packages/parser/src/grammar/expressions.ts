@@ -262,7 +262,8 @@ function readTarget(reader: Reader): Expression {
     case 'cast':
     case 'var':
     case 'member':
-      if (!operand.addressOf) return withPlace({ ...operand, addressOf: true }, reader.place(first));
+      if (operand.addressOf) reader.error('address', 'cannot take address more than once', first, { verb: 'at' });
+      return withPlace({ ...operand, addressOf: true }, reader.place(first));
   }
   reader.raise(reader.height);
   return { kind: 'member', ...reader.place(first), operand, path: [], pretty: 0, addressOf: true };
@@ -403,6 +404,13 @@ export function readString(reader: Reader, message: string): StringLiteral {
   }
   reader.height = 1;
   return { kind: 'string', ...reader.place(first), value };
+}
+
+/** Reads a string that must say something. */
+function readText(reader: Reader, message: string): StringLiteral {
+  const text = readString(reader, message);
+  if (text.value === '') reader.error('empty-string', 'expected non-empty string', reader.token);
+  return text;
 }
 
 /** Reads the name of a variable. */
@@ -557,7 +565,7 @@ function readOperation(reader: Reader): Expression {
       reader.raise(reader.height);
       const { height } = reader;
       reader.expect(',');
-      const type = readString(reader, 'expected string');
+      const type = readText(reader, 'expected string');
       const module = reader.accept(',') ? readString(reader, 'expected string') : undefined;
       reader.expect(')');
       reader.height = height;
@@ -622,7 +630,7 @@ function readOperation(reader: Reader): Expression {
     }
     case '@perf': {
       reader.expect('(');
-      const operand = readString(reader, 'expected literal string');
+      const operand = readText(reader, 'expected literal string');
       reader.expect(')');
       reader.raise(1);
       return { kind: 'perf', ...reader.place(token), operand };
@@ -640,14 +648,14 @@ function readOperation(reader: Reader): Expression {
     }
     case '@const': {
       reader.expect('(');
-      const text = readString(reader, 'expected string');
+      const text = readText(reader, 'expected string');
       reader.expect(')');
       reader.raise(1);
       return { kind: 'const', ...reader.place(token), text };
     }
     case '@enum': {
       reader.expect('(');
-      const enumerator = readString(reader, 'expected string');
+      const enumerator = readText(reader, 'expected string');
       const module = reader.accept(',') ? readString(reader, 'expected string') : undefined;
       reader.expect(')');
       reader.raise(1);
