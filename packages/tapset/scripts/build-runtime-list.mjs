@@ -36,8 +36,16 @@ for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).so
     rows.set(name, { signature, meaning });
   }
 }
-const table = [...rows]
-  .sort(([a], [b]) => (a < b ? -1 : 1))
-  .map(([name, { signature, meaning }]) => `| \`${name}\` | \`${signature}\` | ${meaning} |`);
+const cells = [
+  ['name', 'C signature', 'meaning'],
+  ...[...rows]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, { signature, meaning }]) => [`\`${name}\``, `\`${signature}\``, meaning]),
+];
+// Columns are aligned, as the formatter has it.
+const widths = [0, 1, 2].map((column) => Math.max(...cells.map((row) => row[column].length)));
+const print = (row) => `| ${row.map((cell, column) => cell.padEnd(widths[column])).join(' | ')} |`;
+const [heading, ...body] = cells;
+const rule = print(widths.map((width) => '-'.repeat(width)));
 const head = text.slice(0, text.search(/^\| name/m));
-writeFileSync(page, `${head}| name | C signature | meaning |\n|---|---|---|\n${table.join('\n')}\n`);
+writeFileSync(page, `${head}${[print(heading), rule, ...body.map(print)].join('\n')}\n`);
