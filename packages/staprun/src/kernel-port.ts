@@ -57,12 +57,13 @@ export function kernelPort(): ModulePort {
 /**
  * Loads a module and holds its control file until we hold it ourselves. Whatever kills us meanwhile closes our end of the
  * shell's standard input: the shell ends, the control file's last opener is gone, and the module goes by itself. Signals
- * of the terminal reach the whole process group; neither the shell nor insmod may end by them.
+ * of the terminal reach the whole process group; neither the shell nor insmod may end by them, nor by the pipe to us that
+ * nobody reads any more.
  */
-const LOAD_AND_HOLD = `trap '' INT TERM HUP QUIT
+const LOAD_AND_HOLD = `trap '' INT TERM HUP QUIT PIPE
 "$@" || exit
+[ -e "$CONTROL" ] && exec 3>"$CONTROL"
 echo loaded
-exec 3>"$CONTROL" || exit 0
 read -r end`;
 
 /** A shell that holds a module's control file. */

@@ -46,7 +46,8 @@ async function shell(script: string): Promise<{ output: string; errors: string; 
   let output = '';
   let errors = '';
   const { code } = await guest.exec({
-    argv: ['bash', '-c', script],
+    // What an earlier script has written must not be taken for what this one waits for.
+    argv: ['bash', '-c', `rm -f o e bg bg.*; ${script}`],
     cwd: '/tmp',
     env: { ...process.env, S: staprun, D: folder } as Record<string, string>,
     onStdout: (chunk) => {
