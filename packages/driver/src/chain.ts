@@ -92,7 +92,7 @@ export async function runChain(settings: ChainSettings, start: Intermediate | un
       3,
       async (context) => {
         const result = await pass.run(elaborated, context);
-        await writeFile(path, result.value.source, 'latin1');
+        await writeFile(path, result.value.source);
         return result;
       },
       (output) => `${pass.summarize(output)} into "${path}"`,

@@ -316,7 +316,11 @@ function usageError(command: Command, error: CommanderError): DiagnosticError {
   if (error.code === 'commander.unknownOption') {
     const written = /'([^']+)'/.exec(message)?.[1] ?? '';
     const known = command.options.flatMap((option) => [option.long, option.short]).filter((flag) => flag !== undefined);
-    const near = nearestNames(written.replace(/=.*/, ''), known, 3);
+    const near = nearestNames(
+      written.replace(/=.*/, '').padEnd(7),
+      known.map((flag) => flag.padEnd(7)),
+      3,
+    ).map((flag) => flag.trim());
     const hints = near.length > 0 ? [`did you mean ${near.join(' or ')}?`] : ["Try 'stap --help'"];
     return new DiagnosticError(usage('driver/unknown-option', `unrecognized option '${written}'`, hints));
   }

@@ -1,5 +1,5 @@
 // Where stapkit keeps things: the cache, the data folders of its packages, temporary folders.
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -15,6 +15,34 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export function cacheFolder(env: Environment): string {
   if (env['SYSTEMTAP_DIR']) return join(env['SYSTEMTAP_DIR'], 'cache');
   return join(env['XDG_CACHE_HOME'] || join(env['HOME'] || homedir(), '.cache'), 'stapkit');
+}
+
+/**
+ * Makes sure that there is a cache folder. One that can only be read serves as far as it goes: what can't be written to
+ * it is said where it happens.
+ *
+ * @throws DiagnosticError where there is none and none can be made
+ */
+export function ensureCacheFolder(folder: string): void {
+  try {
+    // Step by step: in a file system that takes no folders at all, such as /proc, Node's own recursion never ends.
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+    const parent = dirname(folder);
+    if (parent !== folder) ensureCacheFolder(parent);
+    mkdirSync(folder);
+  } catch (error) {
+    if (error instanceof DiagnosticError || (error as NodeJS.ErrnoException).code === 'EEXIST') {
+      if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+      if (error instanceof DiagnosticError) throw error;
+    }
+    throw new DiagnosticError({
+      code: 'driver/cache',
+      severity: 'error',
+      class: 'usage',
+      message: `the cache folder ${folder} can't be made: ${(error as Error).message}`,
+      hints: ['$XDG_CACHE_HOME or $SYSTEMTAP_DIR names another place'],
+    });
+  }
 }
 
 /**

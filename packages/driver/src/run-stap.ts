@@ -1,6 +1,6 @@
 // One run of stap: chooses where to run, chains the passes, prints or runs what they give, and cleans up after itself.
 import { type ChainSettings, FAILURE_WORDS, runChain } from './chain.js';
-import { cacheFolder, makeTemporaryFolder, removeTemporaryFolder } from './folders.js';
+import { cacheFolder, ensureCacheFolder, makeTemporaryFolder, removeTemporaryFolder } from './folders.js';
 import type { CommandIo } from './io.js';
 import { type Intermediate, readIntermediate, writeIntermediate } from './ir-file.js';
 import { formatTimes, readClocks } from './measure.js';
@@ -16,6 +16,7 @@ import type { Reporter } from './reporter.js';
  */
 export async function runStap(options: StapOptions, io: CommandIo, reporter: Reporter): Promise<number> {
   const cache = cacheFolder(io.env);
+  ensureCacheFolder(cache);
   if (options.cleanCache) {
     const { cleanCache } = await import('@stapkit/kbuild');
     cleanCache(cache, true);
