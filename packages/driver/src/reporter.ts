@@ -51,7 +51,7 @@ export function createReporter(io: CommandIo, options: ReporterOptions): Reporte
     const promoted = given.severity === 'warning' && options.warningsAreErrors;
     const diagnostic: Diagnostic = promoted ? { ...given, severity: 'error' } : given;
     if (diagnostic.severity === 'error') errors += 1;
-    const text = readable(renderDiagnostic(diagnostic, { sources: sources.values(), ...(colors ? { colors } : {}) }));
+    const text = renderDiagnostic(diagnostic, { sources: sources.values(), ...(colors ? { colors } : {}) });
     if (seen.has(text)) return;
     seen.add(text);
     line(text);
@@ -74,14 +74,6 @@ export function createReporter(io: CommandIo, options: ReporterOptions): Reporte
       },
     }),
   };
-}
-
-/** Scripts are held one byte a code unit; what is UTF-8 in them is shown as the characters it stands for. */
-function readable(text: string): string {
-  return text.replace(/[\x80-\xff]{2,}/g, (bytes) => {
-    const decoded = Buffer.from(bytes, 'latin1').toString('utf8');
-    return decoded.includes('\ufffd') ? bytes : decoded;
-  });
 }
 
 interface Spinner {

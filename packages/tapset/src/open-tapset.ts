@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { LibraryFile, ReferencedNames, ScriptLibrary } from '@stapkit/parser';
+import { decodeScript, type LibraryFile, type ReferencedNames, type ScriptLibrary } from '@stapkit/parser';
 import { type Diagnostic, editDistance, type Outcome } from '@stapkit/pass';
 import { cannotReadFolder } from './diagnostics.js';
 import { folderIndex, type IndexedFile } from './folder-index.js';
@@ -106,8 +106,7 @@ function libraryOf(files: readonly TapsetFile[]): Tapset {
   const read = (file: TapsetFile): LibraryFile => {
     let known = texts.get(file.path);
     if (!known) {
-      // Script text is bytes above 0x7f as Latin-1, like every string in the IRs.
-      known = { name: file.path, text: readFileSync(file.path, 'latin1') };
+      known = { name: file.path, text: decodeScript(readFileSync(file.path)) };
       texts.set(file.path, known);
     }
     return known;
