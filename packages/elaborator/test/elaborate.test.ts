@@ -86,12 +86,28 @@ test.each([
   ],
   ['probe begin if (x) { print(1) }', "probe condition must not reference undeclared global: identifier 'x'"],
   [
+    'function f() { return 1 } probe begin if (f()) { print(1) }',
+    "probe condition must not reference function: identifier 'f'",
+  ],
+  [
     'global x probe begin { x <<< 1; print(@hist_linear(x, 1, 20, 3)); print(@hist_log(x)) }',
     "multiple histogram types declared on 'x': operator '@hist_log'",
   ],
   ['probe begin { print($x) }', "unresolved target-symbol expression: identifier '$x'"],
 ])('words the error of %s as SystemTap does', (text, message) => {
   expect(elaborateText(text).messages).toContain(message);
+});
+
+test("knows what a probe's own body writes, whatever its aliases write", () => {
+  const { script } = elaborateText(`
+    probe mine = begin { x = 0 }, { if (@probewrite(x)) print("written") else print("untouched") }
+    probe mine { x = 1 }
+    probe mine { print("second") }`);
+  const texts = script.probes.map((probe) => JSON.stringify(probe.body));
+  expect(texts.map((text) => [text.includes('written'), text.includes('untouched')])).toEqual([
+    [true, false],
+    [false, true],
+  ]);
 });
 
 test('shows where a type was first inferred', () => {

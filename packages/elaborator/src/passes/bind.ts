@@ -44,6 +44,7 @@ import type { SymbolSource } from '../symbol-source.js';
 import type { TokenNamer } from '../tokens.js';
 import type { DerivedProbe } from './derive-probes.js';
 import { DEEPEST_NESTING, findTooDeep } from './measure-depth.js';
+import { writtenNames } from './prune-prologues.js';
 import { assignTarget, bindTarget, isTarget } from './targets.js';
 
 export interface BindOptions {
@@ -64,6 +65,8 @@ export interface Scope {
   readonly probe?: {
     readonly variables?: PointVariables;
     readonly entryValues: DraftExpression[];
+    /** Names that the declaration's own body assigns to. */
+    readonly written: () => ReadonlySet<string>;
   };
   /** Set while an `@entry` operand or a probe condition is bound. */
   mode?: 'entry' | 'condition';
@@ -725,6 +728,8 @@ export function bind(
       case 'entry':
         return entry(node.operand, scope, common);
       case 'probewrite': {
+        // "Written in the probe handler body": what an alias's own blocks do does not count.
+        if (scope.probe) return number(scope.probe.written().has(node.variable.name) ? 1n : 0n, common);
         const global = scope.locals.has(node.variable.name) ? undefined : findGlobal(node.variable.name, scope.file);
         return { kind: 'probewrite', ...common, cell: long(), ...(global ? { global } : {}) };
       }
@@ -865,6 +870,10 @@ export function bind(
 
   function call(node: CallExpression, scope: Scope): DraftExpression {
     const common = base(node, scope);
+    if (scope.mode === 'condition') {
+      diagnostics.push(messages.conditionEmbedded('reference function', common.token));
+      return number(0n, common);
+    }
     const bound = node.arguments.map((argument) => expression(argument, scope));
     const set = overloads(node.name, node.arguments.length, scope.file);
     const first = set[0];
@@ -1015,7 +1024,11 @@ export function bind(
     const scope: Scope = {
       locals: new Map(),
       file: derived.file,
-      probe: { ...(variables ? { variables } : {}), entryValues: [] },
+      probe: {
+        ...(variables ? { variables } : {}),
+        entryValues: [],
+        written: () => writtenNames(derived.declaration.body),
+      },
       loops: 0,
     };
     const token = tokens.token(derived.declaration);

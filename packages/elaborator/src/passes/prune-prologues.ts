@@ -157,6 +157,23 @@ function contains(node: Node, matches: (node: Node) => boolean): boolean {
   return found;
 }
 
+/** @returns the names of script and target variables that a handler's own text assigns to, for `@probewrite` */
+export function writtenNames(block: Block): ReadonlySet<string> {
+  const names = new Set<string>();
+  visit(block, (each) => {
+    const target =
+      each.kind === 'assignment'
+        ? each.target
+        : each.kind === 'update'
+          ? each.operand
+          : each.kind === 'delete'
+            ? each.target
+            : undefined;
+    if (target && 'name' in target && typeof target.name === 'string') names.add(target.name);
+  });
+  return names;
+}
+
 /** Calls a function for a node and all below it; it keeps its own stack, so depth does not matter. */
 function visit(root: Node, each: (node: Node) => void): void {
   const stack: Node[] = [root];
