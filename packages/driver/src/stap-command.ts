@@ -1,9 +1,7 @@
 // The command `stap`: reads the command line, and turns whatever goes wrong into messages and an exit status. What a run
 // needs is loaded only when there is one: `stap -V` and a misspelt option cost nothing more than the command line's reader.
-import { join } from 'node:path';
 import { DiagnosticError } from '@stapkit/pass';
 import { parseCommandLine } from './command-line.js';
-import { cacheFolder, packageFolder } from './folders.js';
 import type { CommandIo } from './io.js';
 import type { StapOptions } from './options.js';
 import { Interrupted } from './process-io.js';
@@ -19,13 +17,10 @@ import { createReporter, type Reporter } from './reporter.js';
 export async function stapCommand(argv: readonly string[], io: CommandIo): Promise<number> {
   const plain = createReporter(io, { color: 'auto', suppressWarnings: false, warningsAreErrors: false });
   if (argv[0] === 'vm') {
-    const { vmCommand } = await import('@stapkit/vm');
-    return await guarded(plain, io, () =>
-      vmCommand(argv.slice(1), io, {
-        cacheFolder: cacheFolder(io.env),
-        agentFolder: join(packageFolder('vm'), 'agent'),
-      }),
-    );
+    return await guarded(plain, io, async () => {
+      const { runVm } = await import('./run-vm.js');
+      return await runVm(argv.slice(1), io);
+    });
   }
   let options: StapOptions;
   try {
