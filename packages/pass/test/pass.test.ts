@@ -32,6 +32,7 @@ test('an aborted chain runs no further pass', async () => {
 test('limits take defaults, numbers, and leave text to the compiler', () => {
   const values = limitValues({ MAXACTION: '50', MAXNESTING: 'SOME_MACRO', OTHER: '1' });
   expect(values.MAXACTION).toBe(50);
+  expect(values.MAXACTION_INTERRUPTIBLE).toBe(500);
   expect(values.MAXNESTING).toBe(10);
   expect(values.MAXMAPENTRIES).toBe(2048);
 });

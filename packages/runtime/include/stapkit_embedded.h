@@ -48,6 +48,21 @@ void stapkit_embedded_warn(struct stapkit_context *c, const char *format, ...) _
 	} while (0)
 #define STAP_NOP() do { } while (0)
 
+/* Reads of any address: one that can't be read ends the function and the handler with an error. */
+#define stapkit_embedded_deref(size, address, user)                                                                    \
+	({                                                                                                             \
+		s64 value_ = stapkit_load(c, (u64)(unsigned long)(address), (size), false, (user));                    \
+		if (c->error)                                                                                          \
+			goto stapkit_out;                                                                              \
+		value_;                                                                                                \
+	})
+#define kderef(size, address) stapkit_embedded_deref(size, address, false)
+#define uderef(size, address) stapkit_embedded_deref(size, address, true)
+#define kread(pointer) ((typeof(*(pointer)))stapkit_embedded_deref(sizeof(*(pointer)), pointer, false))
+#define uread(pointer) ((typeof(*(pointer)))stapkit_embedded_deref(sizeof(*(pointer)), pointer, true))
+/* Where the reads above leave to in SystemTap. */
+#define CATCH_DEREF_FAULT() do { } while (0)
+
 /*
  * Old spellings: strlcpy() left the kernel in 6.8 (commit d26270061ae6, "string: Remove strlcpy()"), and scripts still
  * use it.

@@ -237,16 +237,9 @@ bool stapkit_catch(struct stapkit_context *c, char *message)
 {
 	if (c->aborted)
 		return false;
-	if (message) {
-		u32 size = stapkit_script.string_size;
-		u32 length;
-
-		/* The text may lie in error_text; the place comes behind it, as in a message. */
-		strscpy(message, c->error, size);
-		length = strlen(message);
-		if (c->error_place && *c->error_place)
-			scnprintf(message + length, size - length, " near %s", c->error_place);
-	}
+	/* Without the place: that is for messages that nobody caught. */
+	if (message)
+		strscpy(message, c->error, stapkit_script.string_size);
 	c->error = NULL;
 	c->error_place = NULL;
 	return true;

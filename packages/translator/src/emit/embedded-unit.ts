@@ -15,31 +15,41 @@ interface EmbeddedCode {
   /** For a function: its name and parameters. */
   readonly name?: string;
   readonly parameters?: readonly { readonly name: string; readonly type: ValueType }[];
+  /** The C function of the overload that STAP_NEXT goes on with. */
+  readonly fallback?: string;
 }
 
 /** Adds a text to the module's unit and returns the name of the C function that runs it. */
 export function embeddedFunction(module: ScriptEmission, text: EmbeddedCode): string {
   const name = text.name ?? `embedded_${module.embedded.length}`;
-  const parameters = text.parameters ?? [];
-  const signature = [
+  const signature = signatureOf(name, text);
+  module.externals.set(name, `${signature};`);
+  module.embedded.push(printFunction(module, text, signature, text.parameters ?? []));
+  return name;
+}
+
+function signatureOf(name: string, text: EmbeddedCode): string {
+  const parameters = [
     'struct stapkit_context *c',
     ...(text.result === 'string' ? ['char *result'] : []),
-    ...parameters.map((p) => (p.type === 'string' ? `const char *a_${cName(p.name)}` : `s64 a_${cName(p.name)}`)),
+    ...(text.parameters ?? []).map((p) =>
+      p.type === 'string' ? `const char *a_${cName(p.name)}` : `s64 a_${cName(p.name)}`,
+    ),
   ].join(', ');
-  const type = text.result === 'long' ? 's64' : 'void';
-  module.externals.set(name, `${type} ${name}(${signature});`);
-  module.embedded.push(printFunction(module, text, `${type} ${name}(${signature})`, parameters));
-  return name;
+  return `${text.result === 'long' ? 's64' : 'void'} ${name}(${parameters})`;
 }
 
 /** A whole function that a script declares with a body of embedded C. */
 export function embeddedDeclaration(module: ScriptEmission, index: number, declared: ResolvedFunction): void {
   if (declared.body.kind !== 'embedded') return;
+  const next = declared.fallback === undefined ? undefined : module.script.functions[declared.fallback];
+  const fallback = next && (module.runtimeFunction(next) ?? module.functionName(declared.fallback!));
   embeddedFunction(module, {
     ...declared.body,
     result: declared.result,
     name: module.functionName(index),
     parameters: declared.locals.slice(0, declared.parameters),
+    ...(fallback === undefined ? {} : { fallback }),
   });
 }
 
@@ -55,7 +65,12 @@ function printFunction(
   signature: string,
   parameters: readonly { readonly name: string; readonly type: ValueType }[],
 ): string {
-  const lines: string[] = [`${signature};`, signature, '{'];
+  const lines: string[] = [
+    ...(text.fallback === undefined ? [] : [`${signatureOf(text.fallback, text)};`]),
+    `${signature};`,
+    signature,
+    '{',
+  ];
   const defined: string[] = [];
   const define = (name: string, value: string): void => {
     lines.push(`#undef ${name.replace(/\(.*/, '')}`, `#define ${name} ${value}`);
@@ -73,6 +88,7 @@ function printFunction(
   } else {
     define('STAP_RETURN()', 'goto stapkit_out');
   }
+  if (text.name !== undefined) define('STAP_NEXT', nextOverload(text, parameters));
   for (const [index, how] of embeddedUses(module.script, text)) {
     for (const [name, value] of globalMacros(module, index, how === 'write')) define(name, value);
   }
@@ -85,6 +101,14 @@ function printFunction(
   lines.push(text.result === 'long' ? '\treturn stapkit_result;' : '\treturn;', '}');
   for (const name of defined) lines.push(`#undef ${name}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** STAP_NEXT: the next overload takes over, with the arguments of the call. */
+function nextOverload(text: EmbeddedCode, parameters: readonly { readonly name: string }[]): string {
+  if (text.fallback === undefined) return 'STAP_ERROR("all functions exhausted")';
+  const values = ['c', ...(text.result === 'string' ? ['result'] : []), ...parameters.map((p) => `a_${cName(p.name)}`)];
+  const call = `${text.result === 'long' ? 'stapkit_result = ' : ''}${text.fallback}(${values.join(', ')})`;
+  return `do { ${call}; goto stapkit_out; } while (0)`;
 }
 
 /** STAP_GLOBAL_GET_x and STAP_GLOBAL_SET_x, with a parameter for each key and the new value last. */

@@ -195,7 +195,9 @@ function emitFunction(module: ScriptEmission, declared: ResolvedFunction, index:
     ...(declared.result === 'string' ? ['char *result'] : []),
     ...parameters.map((parameter, local) => `${parameter.type === 'string' ? 'const char *' : 's64 '}a${local}`),
   ].join(', ');
-  const head = `static ${declared.result === 'long' ? 's64' : 'void'} ${name}(${signature})`;
+  // STAP_NEXT of an embedded function calls it from another unit.
+  const shared = module.script.functions.some((each) => each.body.kind === 'embedded' && each.fallback === index);
+  const head = `${shared ? '' : 'static '}${declared.result === 'long' ? 's64' : 'void'} ${name}(${signature})`;
   const out = new Writer();
   out.at(module.places.position(declared.span).line, declared.span.file);
   out.line(head);
