@@ -42,7 +42,7 @@ function run(argv, env) {
     let peak = 0;
     const timer = setInterval(() => {
       peak = Math.max(peak, treeMemory(child.pid));
-    }, 5);
+    }, 20);
     child.stdout.on('data', (chunk) => {
       output += chunk;
     });

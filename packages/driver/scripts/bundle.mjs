@@ -27,7 +27,9 @@ const leaveOut = (names) => ({
   name: 'leave-out',
   setup(bundler) {
     for (const [filter, name] of names) {
-      bundler.onResolve({ filter }, ({ kind }) => (kind === 'entry-point' ? undefined : { path: name, external: true }));
+      bundler.onResolve({ filter }, ({ kind }) =>
+        kind === 'entry-point' ? undefined : { path: name, external: true },
+      );
     }
   },
 });
@@ -74,10 +76,7 @@ async function writeProgram(name, text) {
 
 async function bundleStap() {
   const [light, heavy] = await Promise.all([
-    bundleText('src/bundle/light.ts', [
-      leaveOut([[/^\.\/run-(stap|vm)\.js$/, 'stap:heavy']]),
-      noSubprograms,
-    ]),
+    bundleText('src/bundle/light.ts', [leaveOut([[/^\.\/run-(stap|vm)\.js$/, 'stap:heavy']]), noSubprograms]),
     bundleText('src/bundle/heavy.ts', [
       leaveOut([
         [/^@stapkit\/pass$/, 'stap:pass'],

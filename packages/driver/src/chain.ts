@@ -1,9 +1,9 @@
 // The thin driver's chain: passes 1 to 5 in order, each timed, each ended early by `-p`, resumed by `--from`.
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ElaborateOptions, elaboratePass, summarizeElaborated } from '@stapkit/elaborator';
-import { type BuildOptions, buildPass, findKernelBuild } from '@stapkit/kbuild';
+import { type BuildOptions, buildPass, findKernelBuild, openRuntime } from '@stapkit/kbuild';
 import { type ParseInput, parsePass } from '@stapkit/parser';
 import { DiagnosticError, hasErrors, type Outcome, type Pass, type PassContext, type SourceText } from '@stapkit/pass';
 import { openTapset, type Tapset } from '@stapkit/tapset';
@@ -49,9 +49,26 @@ export const FAILURE_WORDS: Readonly<Record<number, string>> = {
  * @param start a result to go on from, or undefined to begin with the script
  */
 export async function runChain(settings: ChainSettings, start: Intermediate | undefined): Promise<ChainResult> {
+  const frontEnd = new FrontEnd(settings);
+  // A kernel's first build takes seconds and needs nothing of the script: it goes on beside passes 1 to 3.
+  const stop = new AbortController();
+  const building = settings.options.lastPass >= 4 && start?.pass !== 4 ? frontEnd.beginRuntime(stop.signal) : undefined;
+  try {
+    return await runPasses(settings, frontEnd, start, building);
+  } finally {
+    stop.abort();
+    await building;
+  }
+}
+
+async function runPasses(
+  settings: ChainSettings,
+  frontEnd: FrontEnd,
+  start: Intermediate | undefined,
+  building: Promise<void> | undefined,
+): Promise<ChainResult> {
   const { options, io } = settings;
   const last = Math.min(options.lastPass, 4);
-  const frontEnd = new FrontEnd(settings);
   let current: Intermediate;
 
   if (start) current = start;
@@ -105,7 +122,10 @@ export async function runChain(settings: ChainSettings, start: Intermediate | un
     const built = await timed(
       settings,
       4,
-      async (context) => buildPass(await frontEnd.buildOptions(context)).run(module, context),
+      async (context) => {
+        await building;
+        return await buildPass(await frontEnd.buildOptions(context)).run(module, context);
+      },
       (output) => (output.cached ? `using cached ${output.path}` : `compiled C into "${output.name}.ko"`),
     );
     if (!built) return { failed: 4 };
@@ -154,7 +174,7 @@ async function timed<Output>(
 export class FrontEnd {
   private readonly settings: ChainSettings;
   private library: Tapset | undefined;
-  private opened: Symbols | undefined;
+  private opened: Promise<Symbols> | undefined;
   private configText: Map<string, string> | undefined;
 
   constructor(settings: ChainSettings) {
@@ -222,9 +242,25 @@ export class FrontEnd {
     return this.configText.get(name);
   };
 
-  async symbols(context: PassContext): Promise<Symbols> {
-    this.opened ??= await openSymbols(this.settings.place, this.settings.cache, context);
+  symbols(context: PassContext): Promise<Symbols> {
+    this.opened ??= openSymbols(this.settings.place, this.settings.cache, context);
     return this.opened;
+  }
+
+  /**
+   * Begins to build the runtime where no kernel of this release has one yet. A fault is left to pass 4, which meets it
+   * again and reports it.
+   */
+  async beginRuntime(signal: AbortSignal): Promise<void> {
+    const { place, cache, io, reporter } = this.settings;
+    const folder = join(cache, 'runtime');
+    if (existsSync(folder) && readdirSync(folder).some((name) => name.startsWith(`${place.release}-`))) return;
+    const context = reporter.context(0, AbortSignal.any([io.signal, signal]));
+    try {
+      await openRuntime(await this.buildOptions({ ...context, report: () => {} }), context);
+    } catch {
+      // Reported by pass 4.
+    }
   }
 
   async buildOptions(context: PassContext): Promise<BuildOptions> {
