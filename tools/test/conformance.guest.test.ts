@@ -54,7 +54,7 @@ beforeAll(async () => {
     const answer: RunAnswer = JSON.parse(line);
     answers.set(answer.path, answer);
   }
-}, 900_000);
+}, 1_800_000);
 
 afterAll(async () => {
   await guest?.close();
