@@ -76,8 +76,8 @@ async function writeProgram(name, text) {
 
 async function bundleStap() {
   const [light, heavy] = await Promise.all([
-    bundleText('src/bundle/light.ts', [leaveOut([[/^\.\/run-(stap|vm)\.js$/, 'stap:heavy']]), noSubprograms]),
-    bundleText('src/bundle/heavy.ts', [
+    bundleText('src/parts/light.ts', [leaveOut([[/^\.\/run-(stap|vm)\.js$/, 'stap:heavy']]), noSubprograms]),
+    bundleText('src/parts/heavy.ts', [
       leaveOut([
         [/^@stapkit\/pass$/, 'stap:pass'],
         [/\/process-io\.js$/, 'stap:process-io'],
