@@ -89,6 +89,7 @@ test.each([
     'function f() { return 1 } probe begin if (f()) { print(1) }',
     "probe condition must not reference function: identifier 'f'",
   ],
+  ['global x probe begin if (x = 1) { print(1) }', "probe condition must not modify any variables: operator '='"],
   [
     'global x probe begin { x <<< 1; print(@hist_linear(x, 1, 20, 3)); print(@hist_log(x)) }',
     "multiple histogram types declared on 'x': operator '@hist_log'",

@@ -577,6 +577,9 @@ export function bind(
       cell: newCell(),
       diagnostic,
     });
+    if (scope.mode === 'condition' && (node.kind === 'assignment' || node.kind === 'update')) {
+      diagnostics.push(messages.conditionEmbedded('modify any variables', common.token));
+    }
     switch (node.kind) {
       case 'number':
       case 'string':
