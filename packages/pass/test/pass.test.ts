@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import {
-  definePass,
   type Diagnostic,
+  definePass,
   editDistance,
   limitValues,
   nearestNames,
