@@ -3,14 +3,14 @@ import { describe, expect, test } from 'vitest';
 import { linkedObjects, readCompileFlags, readRecipe, splitCommands } from '../src/kbuild-commands.js';
 
 const compile = (objtool: string): string =>
-  `cmd_/tmp/w/a.o := gcc-12 -Wp,-MMD,/tmp/w/.a.o.d -nostdinc -I/usr/src/include -I./arch/x86/include/generated ` +
+  `cmd_/build/a.o := gcc-12 -Wp,-MMD,/build/.a.o.d -nostdinc -I/usr/src/include -I./arch/x86/include/generated ` +
   `-include /usr/src/include/linux/kconfig.h -D__KERNEL__ -fmacro-prefix-map=/usr/src/= -Wall -fno-PIE -mcmodel=kernel ` +
   `-O2 -pg -mrecord-mcount -mfentry -DCC_USING_FENTRY -g --param asan-globals=1 -DMODULE -DKBUILD_BASENAME='"a"' ` +
-  `-DKBUILD_MODNAME='"m"' -D__KBUILD_MODNAME=kmod_m -c -o /tmp/w/a.o /tmp/w/a.c ${objtool}\n\nsource_/tmp/w/a.o := /tmp/w/a.c\n`;
+  `-DKBUILD_MODNAME='"m"' -D__KBUILD_MODNAME=kmod_m -c -o /build/a.o /build/a.c ${objtool}\n\nsource_/build/a.o := /build/a.c\n`;
 const module =
-  'cmd_/tmp/w/m.ko := ld -r -m elf_x86_64 -z noexecstack --build-id=sha1  -T scripts/module.lds -o /tmp/w/m.ko /tmp/w/m.o /tmp/w/m.mod.o;  true\n';
+  'cmd_/build/m.ko := ld -r -m elf_x86_64 -z noexecstack --build-id=sha1  -T scripts/module.lds -o /build/m.ko /build/m.o /build/m.mod.o;  true\n';
 const link = (objtool: string): string =>
-  `cmd_/tmp/w/m.o := ld -m elf_x86_64 -z noexecstack   -r -o /tmp/w/m.o @/tmp/w/m.mod ${objtool}\n`;
+  `cmd_/build/m.o := ld -m elf_x86_64 -z noexecstack   -r -o /build/m.o @/build/m.mod ${objtool}\n`;
 
 describe('a recipe', () => {
   test('keeps what governs code and drops headers, definitions, debug information and tracing', () => {
@@ -47,7 +47,7 @@ describe('a recipe', () => {
   test('takes objtool from the command that follows the compiler (6.1)', () => {
     const recipe = readRecipe({
       folder: '/k',
-      compile: compile('; ./tools/objtool/objtool --hacks=jump_label --orc   --module /tmp/w/a.o'),
+      compile: compile('; ./tools/objtool/objtool --hacks=jump_label --orc   --module /build/a.o'),
       link: link(''),
       module,
       output: '',
@@ -63,7 +63,7 @@ describe('a recipe', () => {
       link: link(''),
       module,
       output:
-        '  gcc-12 -c -o /tmp/w/a.o /tmp/w/a.c\n   ./tools/objtool/objtool orc generate  --module --no-fp --retpoline --uaccess  /tmp/w/a.o;\n',
+        '  gcc-12 -c -o /build/a.o /build/a.c\n   ./tools/objtool/objtool orc generate  --module --no-fp --retpoline --uaccess  /build/a.o;\n',
     });
     expect(recipe.objtool).toEqual([
       '/k/tools/objtool/objtool',
@@ -80,7 +80,7 @@ describe('a recipe', () => {
     const recipe = readRecipe({
       folder: '/k',
       compile: compile(''),
-      link: link('; ./tools/objtool/objtool --ibt --orc --link --module /tmp/w/m.o'),
+      link: link('; ./tools/objtool/objtool --ibt --orc --link --module /build/m.o'),
       module,
       output: 'make: Entering\nstapkit: SRCARCH=x86\nstapkit: SRCARCH=x86\n',
     });
@@ -90,7 +90,7 @@ describe('a recipe', () => {
   });
 
   test('reads the newer spelling savedcmd_ (6.2)', () => {
-    expect(linkedObjects(module.replace('cmd_', 'savedcmd_'))).toEqual(['/tmp/w/m.o', '/tmp/w/m.mod.o']);
+    expect(linkedObjects(module.replace('cmd_', 'savedcmd_'))).toEqual(['/build/m.o', '/build/m.mod.o']);
   });
 });
 

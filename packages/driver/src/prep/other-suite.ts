@@ -48,7 +48,7 @@ export function headersFolder(cacheFolder: string, release: string): string {
  */
 export async function fetchKernelPackages(options: OtherKernelOptions, ctx: PassContext): Promise<OtherKernel> {
   const machine = options.machine ?? thisMachine();
-  const apt = suiteOptions(options);
+  const apt = suiteOptions(options, options.mirror ?? (await ownMirror(machine, ctx)));
   await updateLists(machine, ctx, apt);
   const release = options.release ?? (await newestRelease(machine, options.suite, ctx, apt));
   const headers = `linux-headers-${release}`;
@@ -63,11 +63,10 @@ export async function fetchKernelPackages(options: OtherKernelOptions, ctx: Pass
 }
 
 /** Options that give apt a sources list, lists and a cache of its own. */
-function suiteOptions(options: OtherKernelOptions): AptOptions {
+function suiteOptions(options: OtherKernelOptions, mirror: string): AptOptions {
   const folder = join(options.cacheFolder, 'apt', options.suite);
   for (const part of ['lists/partial', 'archives/partial']) mkdirSync(join(folder, part), { recursive: true });
   const sources = join(folder, 'sources.list');
-  const mirror = options.mirror ?? 'http://deb.debian.org/debian';
   const keyring = '/usr/share/keyrings/debian-archive-keyring.gpg';
   // What is installed on the machine must not look like something that the suite holds.
   const status = join(folder, 'status');
@@ -81,6 +80,21 @@ function suiteOptions(options: OtherKernelOptions): AptOptions {
     ...['-o', `Dir::Cache=${folder}`],
     ...['-o', 'APT::Sandbox::User=root'],
   ];
+}
+
+/** The Debian mirror that the machine's own package sources name. */
+async function ownMirror(machine: Machine, ctx: PassContext): Promise<string> {
+  const { stdout } = await machine.run('apt-get', ['indextargets', '--format', '$(SITE)', 'Created-By: Packages'], {
+    signal: ctx.signal,
+  });
+  // The security archive lies elsewhere and holds no whole suite.
+  const mirror = stdout.split('\n').find((site) => /\/debian\/?$/.test(site.trim()));
+  if (mirror) return mirror.trim();
+  throw new DiagnosticError(
+    prepFault('no-mirror', "none of this machine's package sources is a Debian mirror", {
+      hints: ['deb lines in /etc/apt/sources.list name them; apt-get update reads them'],
+    }),
+  );
 }
 
 async function newestRelease(machine: Machine, suite: string, ctx: PassContext, apt: AptOptions): Promise<string> {

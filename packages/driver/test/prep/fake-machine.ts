@@ -86,6 +86,8 @@ export class FakeMachine implements Machine {
         this.lists = true;
         this.put('var/lib/apt/lists/deb_main_binary-amd64_Packages', '');
         return say('');
+      case 'apt-get indextargets':
+        return say('https://security.example/debian-security\nhttps://mirror.example/debian\n');
       case 'apt-cache policy':
         return say(this.knows(words[2]!) ? `${words[2]}:\n  Candidate: 1.0\n` : '');
       case 'apt-cache depends': {
