@@ -18,6 +18,8 @@ const SCRIPTS: Readonly<Record<string, string>> = {
     'probe begin { for (i = 0; i < 10; i++) { if (i == 3) continue; if (i == 5) break; print(i) } while (pid()) { break } }',
   'functions, recursion and overloads':
     'function f(n) { if (n <= 1) return 1; return n * f(n - 1) } function o(x:long) { if (x) next; return 1 } function o(x:long) { return 2 } function s(a, b) { a = a . b; return a } probe begin { print(f(5), o(1), s("a", "b")) }',
+  'an overload that goes on with one of the library':
+    'function strlen(s) { if (s == "x") next; return 1 } probe begin { print(strlen("y")) }',
   'a function without a value': 'global g; function note(x) { g = x } probe begin { note(1); print(g) }',
   'strings put together and compared':
     'global s; probe begin { s = "a" . execname() . "b"; s .= s; t = s . (s = "x") . s; print(t, s == t, strlen(s)) }',

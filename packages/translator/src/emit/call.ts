@@ -2,6 +2,7 @@
 import type { Expression } from '@stapkit/elaborator';
 import type { BodyEmission } from './body.js';
 import { emitOperands } from './expression.js';
+import type { ScriptEmission } from './script.js';
 
 type Call = Extract<Expression, { kind: 'call' }>;
 
@@ -30,13 +31,15 @@ export function emitCallInto(b: BodyEmission, e: Call, room: string): void {
 }
 
 function calleeName(b: BodyEmission, e: Call): string {
-  const { module } = b;
-  const declared = module.script.functions[e.function]!;
+  if (b.module.runtimeFunction(b.module.script.functions[e.function]!) === undefined) b.calls = true;
+  return functionToCall(b.module, e.function);
+}
+
+/** The C name that a script's function goes by; one of the runtime's is declared as well. */
+export function functionToCall(module: ScriptEmission, index: number): string {
+  const declared = module.script.functions[index]!;
   const external = module.runtimeFunction(declared);
-  if (external === undefined) {
-    b.calls = true;
-    return module.functionName(e.function);
-  }
+  if (external === undefined) return module.functionName(index);
   if (!module.externals.has(external)) {
     const parameters = declared.locals
       .slice(0, declared.parameters)

@@ -8,6 +8,7 @@ import { type ModuleDescription, PROTOCOL_VERSION } from '../description.js';
 import { familyOf } from '../families/table.js';
 import { BodyEmission } from './body.js';
 import { cNumber, cString } from './c-text.js';
+import { functionToCall } from './call.js';
 import { embeddedBlock, embeddedDeclaration, printUnit } from './embedded-unit.js';
 import { emitNumber } from './expression.js';
 import { printGlobals } from './print-globals.js';
@@ -181,9 +182,7 @@ function emitFunction(module: ScriptEmission, declared: ResolvedFunction, index:
   if (fallback !== undefined) {
     b.fallback = () => {
       const values = parameters.map((_, local) => `a${local}`);
-      const target = module.script.functions[fallback]!;
-      const external = module.runtimeFunction(target) ?? module.functionName(fallback);
-      const call = `${external}(${['c', ...(declared.result === 'string' ? ['result'] : []), ...values].join(', ')})`;
+      const call = `${functionToCall(module, fallback)}(${['c', ...(declared.result === 'string' ? ['result'] : []), ...values].join(', ')})`;
       b.out.line(declared.result === 'long' ? `result = ${call};` : `${call};`);
     };
   }
