@@ -57,7 +57,7 @@ test('stap-prep reports as JSON', async () => {
 
 test('each package can be imported', async () => {
   for (const name of await readdir(join(root, 'packages'))) {
-    const program = `import('@stapkit/${name}').then((all) => console.log(Object.keys(all).length))`;
+    const program = `import('@stapkit/${name}').then((all) => console.log(String(Object.keys(all).length)))`;
     const { stdout } = await run(process.execPath, ['-e', program], { cwd: folder });
     expect(Number(stdout), `exports of @stapkit/${name}`).toBeGreaterThan(0);
   }
