@@ -1,7 +1,8 @@
 // The conformance cases: `conformance/CHAPTER/NAME.stp`, each with what it must print.
 //
 //   NAME.expected   the output, byte for byte
-//   NAME.check      one regular expression a line, each matched against the line of the output with the same number
+//   NAME.check      one regular expression a line, each matched against the line of the output with the same number;
+//                   a last one that begins with `* ` matches each of any number of further lines
 //
 // Comments at the head of a script say what else there is to it:
 //
@@ -23,6 +24,8 @@ export interface Case {
   readonly text: string;
   readonly expected?: string;
   readonly check?: readonly RegExp[];
+  /** What every line behind those of `check` must match; without it there must be none. */
+  readonly checkRest?: RegExp;
   readonly guru: boolean;
   readonly defines: Readonly<Record<string, string>>;
   readonly arguments: readonly string[];
@@ -56,12 +59,10 @@ function readCase(folder: string, name: string): Case {
   const options = said('options').join(' ').split(/\s+/).filter(Boolean);
   const fails = said('fails')[0];
   const expected = existsSync(path('expected')) ? readFileSync(path('expected'), 'latin1') : undefined;
-  const check = existsSync(path('check'))
-    ? readFileSync(path('check'), 'latin1')
-        .trimEnd()
-        .split('\n')
-        .map((line) => new RegExp(`^(?:${line})$`))
-    : undefined;
+  const patterns = existsSync(path('check')) ? readFileSync(path('check'), 'latin1').trimEnd().split('\n') : undefined;
+  const rest = patterns?.at(-1)?.startsWith('* ') ? patterns.pop()!.slice(2) : undefined;
+  const wholeLine = (pattern: string): RegExp => new RegExp(`^(?:${pattern})$`);
+  const check = patterns?.map(wholeLine);
   if (expected === undefined && check === undefined && fails === undefined) {
     throw new Error(`${name}.stp says nowhere what it must print`);
   }
@@ -70,6 +71,7 @@ function readCase(folder: string, name: string): Case {
     text,
     ...(expected === undefined ? {} : { expected }),
     ...(check === undefined ? {} : { check }),
+    ...(rest === undefined ? {} : { checkRest: wholeLine(rest) }),
     guru: options.includes('-g'),
     defines: Object.fromEntries(
       options.filter((word) => word.startsWith('-D')).map((word) => word.slice(2).split('=', 2) as [string, string]),

@@ -80,7 +80,9 @@ function judge(one: Case): void {
   if (one.expected !== undefined) expect(answer!.stdout).toBe(one.expected);
   if (one.check) {
     const lines = answer!.stdout.replace(/\n$/, '').split('\n');
+    const further = lines.splice(one.checkRest ? one.check.length : lines.length);
     expect(lines, answer!.stdout).toHaveLength(one.check.length);
+    for (const line of further) expect(line).toMatch(one.checkRest!);
     for (const [index, pattern] of one.check.entries()) expect(lines[index]).toMatch(pattern);
   }
   expect(answer!.status, answer!.stderr).toBe(one.status);
