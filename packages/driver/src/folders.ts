@@ -1,5 +1,14 @@
 // Where stapkit keeps things: the cache, the data folders of its packages, temporary folders.
-import { existsSync, mkdirSync, realpathSync, statSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -71,15 +80,21 @@ export function packageFolder(name: string, program: string = realpathSync(proce
   });
 }
 
+/** In a temporary folder: who made it, so that what a killed run has left can be told from what is in use. */
+const OWNER_FILE = '.owner';
+
 /**
- * Makes a temporary folder, named as SystemTap names its own.
+ * Makes a temporary folder, named as SystemTap names its own. What killed runs have left beside it goes.
  *
  * @param parent `--tmpdir`, or undefined for the system's
  */
 export async function makeTemporaryFolder(parent: string | undefined): Promise<string> {
   const base = parent ?? tmpdir();
   try {
-    return await mkdtemp(join(base, 'stap'));
+    sweepTemporaryFolders(base);
+    const folder = await mkdtemp(join(base, 'stap'));
+    writeFileSync(join(folder, OWNER_FILE), processIdentity(process.pid) ?? '');
+    return folder;
   } catch (error) {
     throw new DiagnosticError({
       code: 'driver/temporary',
@@ -88,6 +103,38 @@ export async function makeTemporaryFolder(parent: string | undefined): Promise<s
       message: `cannot make a temporary folder in ${base}: ${(error as Error).message}`,
       hints: ['--tmpdir=DIR or $TMPDIR names another place'],
     });
+  }
+}
+
+/** Lets a temporary folder stay: `-k`. */
+export async function keepTemporaryFolder(folder: string): Promise<void> {
+  await rm(join(folder, OWNER_FILE), { force: true });
+}
+
+/** A process, told from a later one of the same number by when it was started (field 22 of proc(5)'s stat). */
+function processIdentity(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return `${pid} ${stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function sweepTemporaryFolders(base: string): void {
+  for (const name of readdirSync(base)) {
+    if (!/^stap[A-Za-z0-9]{6}$/.test(name)) continue;
+    const folder = join(base, name);
+    try {
+      // Another user's, and one whose maker did not get as far as to sign it, are left alone.
+      if (statSync(folder).uid !== process.getuid?.()) continue;
+      const owner = readFileSync(join(folder, OWNER_FILE), 'latin1');
+      if (owner !== '' && processIdentity(Number.parseInt(owner, 10)) !== owner) {
+        rmSync(folder, { recursive: true, force: true });
+      }
+    } catch {
+      // It has gone meanwhile, or is not ours to read.
+    }
   }
 }
 

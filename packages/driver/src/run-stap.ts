@@ -1,6 +1,14 @@
 // One run of stap: chooses where to run, chains the passes, prints or runs what they give, and cleans up after itself.
+import { INNER_PASSES } from '@stapkit/elaborator';
+import { DiagnosticError, nearestNames } from '@stapkit/pass';
 import { type ChainSettings, FAILURE_WORDS, runChain } from './chain.js';
-import { cacheFolder, ensureCacheFolder, makeTemporaryFolder, removeTemporaryFolder } from './folders.js';
+import {
+  cacheFolder,
+  ensureCacheFolder,
+  keepTemporaryFolder,
+  makeTemporaryFolder,
+  removeTemporaryFolder,
+} from './folders.js';
 import type { CommandIo } from './io.js';
 import { type Intermediate, readIntermediate, writeIntermediate } from './ir-file.js';
 import { formatTimes, readClocks } from './measure.js';
@@ -15,6 +23,7 @@ import type { Reporter } from './reporter.js';
  * @throws DiagnosticError on a fault outside the passes, and the signal's reason when interrupted before pass 5
  */
 export async function runStap(options: StapOptions, io: CommandIo, reporter: Reporter): Promise<number> {
+  checkInnerPass(options.dumpAfter);
   const cache = cacheFolder(io.env);
   ensureCacheFolder(cache);
   if (options.cleanCache) {
@@ -37,9 +46,24 @@ export async function runStap(options: StapOptions, io: CommandIo, reporter: Rep
     if (!options.disableCache) (process as { stapkitKeepCode?: () => void }).stapkitKeepCode?.();
     return status;
   } finally {
-    if (options.keepTemporary) reporter.line(`Keeping temporary directory "${temporary}"`);
-    else await removeTemporaryFolder(temporary);
+    if (options.keepTemporary) {
+      await keepTemporaryFolder(temporary);
+      reporter.line(`Keeping temporary directory "${temporary}"`);
+    } else await removeTemporaryFolder(temporary);
   }
+}
+
+/** `--dump-after` takes the name of an inner pass and nothing else. */
+function checkInnerPass(name: string | undefined): void {
+  if (name === undefined || (INNER_PASSES as readonly string[]).includes(name)) return;
+  const near = nearestNames(name, [...INNER_PASSES], 1);
+  throw new DiagnosticError({
+    code: 'driver/inner-pass',
+    severity: 'error',
+    class: 'usage',
+    message: `there is no inner pass '${name}'`,
+    hints: [...near.map((one) => `did you mean ${one}?`), `the inner passes are ${INNER_PASSES.join(', ')}`],
+  });
 }
 
 /** Listing needs a kernel to ask, but no machine to run on. */
@@ -57,15 +81,15 @@ async function runPasses(settings: ChainSettings, start: Intermediate | undefine
   const { intermediate } = result;
   if (options.emit !== undefined) await writeIntermediate(options.emit, intermediate);
   if (options.lastPass < 5) {
-    if (options.emit === undefined) await printIntermediate(intermediate, io);
+    if (options.emit === undefined) await printIntermediate(intermediate, io, options);
     return 0;
   }
   if (intermediate.pass !== 4) throw new Error('stapkit bug: the chain ended before pass 4');
   return await runLastPass(settings, intermediate.ir);
 }
 
-/** What `-p1` to `-p4` print: the script parsed, the script elaborated, the C, the module's path (stap(1)). */
-async function printIntermediate(intermediate: Intermediate, io: CommandIo): Promise<void> {
+/** What `-p1` to `-p4` print: the script parsed, the script elaborated (with `-v` the bodies too), the C, the module's path (stap(1)). */
+async function printIntermediate(intermediate: Intermediate, io: CommandIo, options: StapOptions): Promise<void> {
   switch (intermediate.pass) {
     case 1: {
       const { formatParse } = await import('@stapkit/parser');
@@ -74,7 +98,7 @@ async function printIntermediate(intermediate: Intermediate, io: CommandIo): Pro
     }
     case 2: {
       const { formatElaborated } = await import('@stapkit/elaborator');
-      await io.stdout(formatElaborated(intermediate.ir));
+      await io.stdout(formatElaborated(intermediate.ir, { bodies: options.verbosity[1] > 0 }));
       return;
     }
     case 3:

@@ -1,0 +1,44 @@
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { DiagnosticError } from '@stapkit/pass';
+import { expect, test } from 'vitest';
+import {
+  cacheFolder,
+  ensureCacheFolder,
+  keepTemporaryFolder,
+  makeTemporaryFolder,
+  removeTemporaryFolder,
+} from '../src/folders.js';
+import { scratchFolder } from './harness.js';
+
+test('the cache folder follows SYSTEMTAP_DIR, then XDG_CACHE_HOME, then HOME', () => {
+  expect(cacheFolder({ SYSTEMTAP_DIR: '/a', XDG_CACHE_HOME: '/b', HOME: '/c' })).toBe('/a/cache');
+  expect(cacheFolder({ XDG_CACHE_HOME: '/b', HOME: '/c' })).toBe('/b/stapkit');
+  expect(cacheFolder({ HOME: '/c' })).toBe('/c/.cache/stapkit');
+});
+
+test('a cache folder is made with its parents, and one that can not be made is an error that names it', () => {
+  const folder = scratchFolder();
+  ensureCacheFolder(join(folder, 'a/b/c'));
+  expect(existsSync(join(folder, 'a/b/c'))).toBe(true);
+  for (const impossible of ['/proc/stapkit/cache', '/dev/null/cache']) {
+    expect(() => ensureCacheFolder(impossible)).toThrow(DiagnosticError);
+  }
+});
+
+test('the next run removes what a killed one has left, and nothing that is in use or kept', async () => {
+  const base = scratchFolder();
+  const mine = await makeTemporaryFolder(base);
+  const kept = await makeTemporaryFolder(base);
+  await keepTemporaryFolder(kept);
+  // No process of this number was started in the first tick after boot.
+  mkdirSync(join(base, 'stapDEAD00'));
+  writeFileSync(join(base, 'stapDEAD00/.owner'), '4194303 1');
+  mkdirSync(join(base, 'stapble-notes'));
+  const next = await makeTemporaryFolder(base);
+  expect(readdirSync(base).sort()).toEqual(
+    [mine, kept, next, join(base, 'stapble-notes')].map((path) => path.slice(base.length + 1)).sort(),
+  );
+  await removeTemporaryFolder(next);
+  expect(existsSync(next)).toBe(false);
+});
