@@ -12,12 +12,18 @@ import type {
   StatisticSource,
 } from './elaborated.js';
 
+/** What of a script is printed. */
+export interface FormatElaboratedOptions {
+  /** Also the functions' and probes' bodies and the globals' values, as `stap -v -p2` prints them; so by default. */
+  readonly bodies?: boolean;
+}
+
 /**
  * Prints a script.
  *
  * @returns lines of text, the last one with its newline
  */
-export function formatElaborated(script: Elaborated): string {
+export function formatElaborated(script: Elaborated, { bodies = true }: FormatElaboratedOptions = {}): string {
   const lines: string[] = [];
   if (script.embedded.length > 0) {
     lines.push('# global embedded code');
@@ -25,7 +31,7 @@ export function formatElaborated(script: Elaborated): string {
   }
   if (script.globals.length > 0) {
     lines.push('# globals');
-    for (const global of script.globals) lines.push(formatGlobal(global));
+    for (const global of script.globals) lines.push(formatGlobal(global, bodies));
   }
   if (script.functions.length > 0) {
     lines.push('# functions');
@@ -34,7 +40,7 @@ export function formatElaborated(script: Elaborated): string {
       const result = symbol.result === 'none' ? 'unknown' : symbol.result;
       lines.push(`${symbol.name}:${result} (${parameters.map((one) => `${one.name}:${one.type}`).join(', ')})`);
       pushLocals(lines, symbol.locals.slice(symbol.parameters));
-      lines.push(new Printer(script, symbol.locals).body(symbol.body));
+      if (bodies) lines.push(new Printer(script, symbol.locals).body(symbol.body));
     }
   }
   if (script.probes.length > 0) {
@@ -49,22 +55,57 @@ export function formatElaborated(script: Elaborated): string {
       const condition = probe.condition ? ` if (${printer.expression(probe.condition)})` : '';
       lines.push(`${probe.name}${condition}${from} /* <- ${probe.declared ?? probe.written} */`);
       pushLocals(lines, probe.locals);
-      lines.push(printer.body(probe.body));
+      if (bodies) lines.push(printer.body(probe.body));
     }
   }
   for (const global of script.globals) {
-    if (global.printAtEnd) lines.push('end /* <- end */', `{ /* prints ${global.name} */ }`);
+    if (global.printAtEnd) pushEndProbe(lines, global, bodies);
   }
   return `${lines.join('\n')}\n`;
 }
 
-function formatGlobal(global: GlobalVariable): string {
+/** The probe that prints a global which is only written (stap(1), "Variables"). */
+function pushEndProbe(lines: string[], global: GlobalVariable, bodies: boolean): void {
+  const { name, keys, type } = global;
+  const indices = keys.map((key, index) => ({ name: `__idx${index}`, type: key }));
+  lines.push('end /* <- end */');
+  if (indices.length > 0) {
+    lines.push('  # locals');
+    for (const index of indices) lines.push(`  ${index.name}:${index.type}`);
+    if (type !== 'statistic') lines.push(`  __val:${type}`);
+  }
+  if (!bodies) return;
+  const subscripts = indices.map((index) => index.name).join(', ');
+  const shown = indices.map((index) => (index.type === 'string' ? '\\"%#s\\"' : '%#d')).join(',');
+  const label = keys.length === 0 ? name : `${name}[${shown}]`;
+  if (type === 'statistic') {
+    const source = keys.length === 0 ? name : `${name}[${subscripts}]`;
+    const extractors = ['count', 'min', 'max', 'sum', 'avg'];
+    const format = `"${label} ${extractors.map((extractor) => `@${extractor}=%#d`).join(' ')}\\n"`;
+    const values = extractors.map((extractor) => `@${extractor}(${source})`);
+    const print = `printf(${[format, ...indices.map((index) => index.name), ...values].join(', ')})`;
+    lines.push(
+      keys.length === 0
+        ? `{ {\nif ((@count(${name})) == (0)) printf("${name} @count=0x0\\n")\nelse ${print}\n;\n} }`
+        : `{ {\nforeach ([${subscripts}] in ${name}-) ${print};\n} }`,
+    );
+    return;
+  }
+  const value = type === 'string' ? '\\"%#s\\"' : '%d';
+  lines.push(
+    keys.length === 0
+      ? `{ {\nprintf("${name}=${value}\\n", ${name});\n} }`
+      : `{ {\nforeach (__val = [${subscripts}] in ${name}-) printf("${label}=${value}\\n", ${subscripts}, __val);\n} }`,
+  );
+}
+
+function formatGlobal(global: GlobalVariable, values: boolean): string {
   const type = global.type === 'statistic' ? 'stats' : global.type;
   const wrap = global.wrap ? '%' : '';
   const size = global.size === undefined ? '' : `[${global.size}]`;
   const keys = global.keys.length === 0 ? '' : ` [${global.keys.join(', ')}]`;
   const initial =
-    global.initial === undefined
+    global.initial === undefined || !values
       ? ''
       : ` = ${global.initial.kind === 'number' ? global.initial.value : quote(global.initial.value)}`;
   return `${global.name}${wrap}${size}:${type}${keys}${initial}`;
@@ -285,8 +326,6 @@ class Printer {
         return `@${source.space === 'kernel' ? 'k' : 'u'}register(${source.number})`;
       case 'tracepoint-argument':
         return `$argument[${source.index}]`;
-      case 'relocation':
-        return `$relocation("${source.module}", "${source.section}")`;
       case 'perf-counter':
         return `@perf(${source.probe})`;
       case 'hook-argument':

@@ -13,7 +13,7 @@ export type * from './elaborated.js';
 export { type ExplainedProbe, type Explanation, explain, formatExplanation } from './explain.js';
 export type { BuiltPoint, Family, PointFault, PointPattern, PointRequest, PointVariable } from './families/family.js';
 export { FAMILIES } from './families/table.js';
-export { formatElaborated } from './format-elaborated.js';
+export { type FormatElaboratedOptions, formatElaborated } from './format-elaborated.js';
 export { listFunctions, listProbeAliases, listProbes, listProbeTypes } from './listing.js';
 export { noSymbols } from './no-symbols.js';
 export { compileRegex, type RegexFault } from './regex.js';

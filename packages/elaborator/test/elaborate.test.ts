@@ -195,3 +195,29 @@ test('limits nesting with a message, however deep it is', () => {
   const { diagnostics } = elaborate(JSON.parse(nested), { symbols: kernel });
   expect(diagnostics[0]?.message).toMatch(/nested more than \d+ levels deep/);
 });
+
+test('without bodies a script is printed as -p2 prints it, the probes that print write-only globals included', () => {
+  const script = cleanly('global a, b, s probe begin { a[1, "k"] = 1; b <<< 3; s = "x" }');
+  expect(formatElaborated(script, { bodies: false })).toBe(
+    `# globals
+a:long [long, string]
+b:stats
+s:string
+# probes
+begin /* <- begin */
+end /* <- end */
+  # locals
+  __idx0:long
+  __idx1:string
+  __val:long
+end /* <- end */
+end /* <- end */
+`,
+  );
+  const text = formatElaborated(script);
+  expect(text).toContain(
+    String.raw`foreach (__val = [__idx0, __idx1] in a-) printf("a[%#d,\"%#s\"]=%d\n", __idx0, __idx1, __val);`,
+  );
+  expect(text).toContain(String.raw`if ((@count(b)) == (0)) printf("b @count=0x0\n")`);
+  expect(text).toContain(String.raw`printf("s=\"%#s\"\n", s);`);
+});
