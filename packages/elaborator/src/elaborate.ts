@@ -16,6 +16,7 @@ import { lower } from './passes/lower.js';
 import { optimize } from './passes/optimize.js';
 import { prologuePruner } from './passes/prune-prologues.js';
 import { collectUsage } from './passes/usage.js';
+import { printDraft } from './print-draft.js';
 import type { SymbolSource } from './symbol-source.js';
 import { tokenNamer } from './tokens.js';
 
@@ -96,7 +97,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     ...(names ? { nearestFunctions: (name: string) => names.nearest('function', name) } : {}),
   });
   diagnostics.push(...bound.diagnostics);
-  after?.('bind', () => describe(bound.draft));
+  after?.('bind', () => printDraft(bound.draft));
   if (hasErrors(diagnostics)) return { value: emptyScript(ast, options), diagnostics };
 
   const userFiles = new Set(ast.user.map((file) => file.name));
@@ -107,7 +108,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     const optimized = optimize(draft);
     draft = optimized.draft;
     diagnostics.push(...optimized.diagnostics);
-    after?.('optimize', () => describe(draft));
+    after?.('optimize', () => printDraft(draft));
   }
   const usage = collectUsage(draft);
   if (draft.probes.length === 0) {
@@ -124,7 +125,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
   };
   diagnostics.push(...checkFunctions(used.functions, options));
   diagnostics.push(...infer(used));
-  after?.('infer', () => describe(used));
+  after?.('infer', () => printDraft(used));
 
   const lowered = lower(used, {
     kernel: options.symbols.kernel,
@@ -177,15 +178,6 @@ function printDerived(derived: DerivedProbes): string {
   return derived.probes
     .map((probe) => `${probe.name}\n${probe.chain.map((step) => `  ${step.how}: ${step.text}\n`).join('')}`)
     .join('');
-}
-
-/** The draft in a few lines: symbols point at one another, so it is no tree that JSON could print. */
-function describe(draft: Draft): string {
-  const lines: string[] = [];
-  for (const symbol of draft.globals) lines.push(`global ${symbol.name}`);
-  for (const symbol of draft.functions) lines.push(`function ${symbol.name}/${symbol.parameters.length}`);
-  for (const probe of draft.probes) lines.push(`probe ${probe.name}`);
-  return `${lines.join('\n')}\n`;
 }
 
 /**

@@ -221,3 +221,14 @@ end /* <- end */
   expect(text).toContain(String.raw`if ((@count(b)) == (0)) printf("b @count=0x0\n")`);
   expect(text).toContain(String.raw`printf("s=\"%#s\"\n", s);`);
 });
+
+test('every inner pass prints its result with types as far as they are known', () => {
+  const dumps = new Map<string, string>();
+  elaborateText('global a probe begin { x = 2 * 3; a["k"] = x; foreach (k in a) println(k, a[k]) }', {
+    after: (pass, print) => dumps.set(pass, print()),
+  });
+  expect([...dumps.keys()]).toEqual(['derive-probes', 'bind', 'optimize', 'infer', 'lower']);
+  expect(dumps.get('bind')).toContain('arithmetic operator="*"');
+  expect(dumps.get('optimize')).toMatch(/number value=6/);
+  expect(dumps.get('infer')).toMatch(/^global a\[string\]: long$/m);
+});
