@@ -102,6 +102,7 @@ async function runPasses(
     const pass: Pass<typeof elaborated, CModule> = translatePass({
       defines: options.defines,
       suppressHandlerErrors: options.suppressHandlerErrors,
+      suppressTimeLimits: options.suppressTimeLimits,
     });
     const path = join(settings.temporary, 'stap_src.c');
     const translated = await timed(

@@ -38,6 +38,7 @@ interface RawOptions {
   l?: string;
   L?: string;
   suppressHandlerErrors?: boolean;
+  suppressTimeLimits?: boolean;
   disableCache?: boolean;
   poisonCache?: boolean;
   cleanCache?: boolean;
@@ -117,6 +118,7 @@ function buildCommand(): Command {
   add('--dump-probe-aliases', 'list available probe aliases');
   add('--dump-functions', 'list available functions');
   add('--suppress-handler-errors', 'catch all runtime errors, quietly skip probe handlers');
+  add('--suppress-time-limits', 'disable overload control and the MAXACTION limits; needs -g');
   command.addOption(
     new Option('--privilege <LEVEL>', 'check the script for constructs not allowed at the level').choices([
       'stapusr',
@@ -131,6 +133,7 @@ function buildCommand(): Command {
   add('--clean-cache', 'remove stale cache entries and exit');
   add('--color [WHEN]', 'colour error messages: never, auto, always');
   command.addOption(new Option('--colour [WHEN]').hideHelp());
+  add('--all-modules', 'name addresses in all modules, as is always done: the running kernel itself knows them');
   add('--tmpdir <DIR>', 'make temporary files below DIR');
   add('--vm', 'run in the embedded guest, whatever this machine can do itself');
   add('--dump-after <NAME>', 'print the result of an inner pass, e.g. derive-probes');
@@ -208,6 +211,11 @@ function toOptions(
   if (raw.w && raw.W) {
     throw new DiagnosticError(usage('driver/both-w', '-w and -W exclude each other'));
   }
+  if (raw.suppressTimeLimits && !raw.g) {
+    throw new DiagnosticError(
+      usage('driver/time-limits-need-guru', '--suppress-time-limits requires guru mode (-g)', ['add -g']),
+    );
+  }
   const dump = raw.dumpProbeTypes
     ? 'probe-types'
     : raw.dumpProbeAliases
@@ -244,6 +252,7 @@ function toOptions(
     ...(raw.s === undefined ? {} : { bufferMegabytes: raw.s }),
     bulk: raw.b ?? false,
     suppressHandlerErrors: raw.suppressHandlerErrors ?? false,
+    suppressTimeLimits: raw.suppressTimeLimits ?? false,
     disableCache: raw.disableCache ?? false,
     poisonCache: raw.poisonCache ?? false,
     cleanCache: raw.cleanCache ?? false,

@@ -55,6 +55,8 @@ export interface StapOptions {
   /** `-b` */
   readonly bulk: boolean;
   readonly suppressHandlerErrors: boolean;
+  /** No overload control, and MAXACTION is no limit; guru mode only. */
+  readonly suppressTimeLimits: boolean;
   readonly disableCache: boolean;
   readonly poisonCache: boolean;
   readonly cleanCache: boolean;

@@ -466,7 +466,10 @@ export type Expression =
     }
   /** A string only for `procfs-value`. */
   | { readonly kind: 'context'; readonly type: ValueType; readonly span: Span; readonly source: ContextSource }
-  /** Sets what the probe gives back: `$value` of a procfs read probe (`.=` appends), `$verdict` of netfilter. */
+  /**
+   * Sets what the probe gives back: `$value` of a procfs read probe (`.=` appends), `$verdict` of netfilter; or, in guru
+   * mode, a parameter or the return value of the probed function.
+   */
   | {
       readonly kind: 'context-store';
       readonly type: ValueType;
@@ -506,8 +509,6 @@ export type ContextSource =
   /** A register by its DWARF number, of the probed context or of the user code below it. */
   | { readonly kind: 'register'; readonly number: number; readonly space: 'kernel' | 'user' }
   | { readonly kind: 'tracepoint-argument'; readonly index: number }
-  /** The difference between a module's link-time and run-time addresses; 0 for the kernel without KASLR. */
-  | { readonly kind: 'relocation'; readonly module: string; readonly section: string }
   | { readonly kind: 'perf-counter'; readonly probe: number }
   /** An argument of a netfilter hook: 0 hook number, 1 skb, 2 in, 3 out, 4 verdict. */
   | { readonly kind: 'hook-argument'; readonly index: number }

@@ -50,7 +50,6 @@ const ContextSource = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('return-value'), size: Width, signed: z.boolean() }),
   z.strictObject({ kind: z.literal('register'), number: z.int(), space: Space }),
   z.strictObject({ kind: z.literal('tracepoint-argument'), index: Index }),
-  z.strictObject({ kind: z.literal('relocation'), module: z.string(), section: z.string() }),
   z.strictObject({ kind: z.literal('perf-counter'), probe: Index }),
   z.strictObject({ kind: z.literal('hook-argument'), index: Index }),
   z.strictObject({ kind: z.literal('procfs-value') }),

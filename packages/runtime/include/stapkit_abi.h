@@ -579,11 +579,13 @@ static inline u64 stapkit_set_bits(u64 word, u32 offset, u32 width, u64 value)
 
 s64 stapkit_parameter(struct stapkit_context *c, u32 index);
 s64 stapkit_return_value(struct stapkit_context *c);
+/* What the probed function goes on with; guru mode only. */
+void stapkit_set_parameter(struct stapkit_context *c, u32 index, s64 value);
+void stapkit_set_return_value(struct stapkit_context *c, s64 value);
 s64 stapkit_register(struct stapkit_context *c, u32 number, bool user);
 s64 stapkit_perf_counter(struct stapkit_context *c, u32 probe);
 const char *stapkit_procfs_value(struct stapkit_context *c);
 void stapkit_procfs_set(struct stapkit_context *c, const char *text, bool append);
-s64 stapkit_relocation(struct stapkit_context *c, const char *module, const char *section);
 
 static inline s64 stapkit_extend(s64 value, u32 size, bool is_signed)
 {

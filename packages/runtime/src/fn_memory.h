@@ -10,11 +10,12 @@
 #include <linux/uaccess.h>
 
 #include "functions.h"
+#include "memory.h"
 
 /* Copies @size bytes of kernel memory; false where they can't be read. */
 static inline bool stapkit_peek(void *to, const void *from, size_t size)
 {
-	return copy_from_kernel_nofault(to, from, size) == 0;
+	return stapkit_copy_kernel(to, (unsigned long)from, size) == 0;
 }
 
 /* Copies @size bytes of the current process's memory; false where they can't be read without a page fault. */

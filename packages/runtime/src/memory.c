@@ -10,10 +10,8 @@
 
 int stapkit_memory_read(void *to, u64 address, size_t size, bool user)
 {
-	const void *from = (const void *)(unsigned long)address;
-
-	return user ? copy_from_user_nofault(to, (const void __user *)from, size) :
-		      copy_from_kernel_nofault(to, from, size);
+	return user ? copy_from_user_nofault(to, (const void __user *)(unsigned long)address, size) :
+		      stapkit_copy_kernel(to, address, size);
 }
 
 s64 stapkit_load(struct stapkit_context *c, u64 address, u32 size, bool is_signed, bool user)
@@ -81,8 +79,7 @@ int stapkit_memory_write(u64 to, const void *from, u32 size, bool user)
 	 * a function that knows such addresses, keeps it away. What can be read but not written faults in the write.
 	 */
 	for (done = 0; done < size && !err; done += min_t(u32, size - done, sizeof(there)))
-		err = copy_from_kernel_nofault(&there, (const void *)(unsigned long)(to + done),
-					       min_t(u32, size - done, sizeof(there)));
+		err = stapkit_copy_kernel(&there, to + done, min_t(u32, size - done, sizeof(there)));
 	if (err)
 		return err;
 	pagefault_disable();

@@ -3,6 +3,7 @@
 #include <linux/atomic.h>
 #include <linux/uaccess.h>
 
+#include "memory.h"
 #include "ring.h"
 #include "session.h"
 
@@ -50,7 +51,7 @@ u8 *stapkit_put_memory(u8 *at, u64 address, u32 length, bool user)
 	if (user)
 		(void)!copy_from_user_nofault(at + 4, (const void __user *)(unsigned long)address, length);
 	else
-		(void)!copy_from_kernel_nofault(at + 4, (const void *)(unsigned long)address, length);
+		(void)!stapkit_copy_kernel(at + 4, address, length);
 	return at + room;
 }
 
@@ -64,7 +65,7 @@ void stapkit_check_memory(struct stapkit_context *c, u64 address, u32 length, bo
 		const void *from = (const void *)(unsigned long)(address + done);
 
 		if (user ? copy_from_user_nofault(piece, (const void __user *)from, size) :
-			   copy_from_kernel_nofault(piece, from, size)) {
+			   stapkit_copy_kernel(piece, (unsigned long)from, size)) {
 			stapkit_error(c, "%s string copy fault at 0x%016llx [man error::fault]", user ? "user" : "kernel", address + done);
 			return;
 		}

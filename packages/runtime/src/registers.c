@@ -59,6 +59,52 @@ s64 stapkit_return_value(struct stapkit_context *c)
 	return regs ? regs_return_value(regs) : 0;
 }
 
+void stapkit_set_parameter(struct stapkit_context *c, u32 index, s64 value)
+{
+	struct pt_regs *regs = regs_of(c);
+
+	if (!regs)
+		return;
+#if defined(CONFIG_X86_64)
+	switch (index) {
+	case 0:
+		regs->di = value;
+		return;
+	case 1:
+		regs->si = value;
+		return;
+	case 2:
+		regs->dx = value;
+		return;
+	case 3:
+		regs->cx = value;
+		return;
+	case 4:
+		regs->r8 = value;
+		return;
+	case 5:
+		regs->r9 = value;
+		return;
+	}
+	stapkit_store(c, regs->sp + 8 * (index - 5), sizeof(value), value, false);
+#elif defined(CONFIG_ARM64)
+	if (index < 8)
+		regs->regs[index] = value;
+	else
+		stapkit_store(c, regs->sp + 8 * (index - 8), sizeof(value), value, false);
+#else
+	stapkit_error(c, "parameters are not known on this architecture");
+#endif
+}
+
+void stapkit_set_return_value(struct stapkit_context *c, s64 value)
+{
+	struct pt_regs *regs = regs_of(c);
+
+	if (regs)
+		regs_set_return_value(regs, value);
+}
+
 s64 stapkit_register(struct stapkit_context *c, u32 number, bool user)
 {
 	struct pt_regs *regs = user ? (c->user_mode ? c->registers : task_pt_regs(current)) : regs_of(c);

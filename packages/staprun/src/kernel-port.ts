@@ -175,8 +175,8 @@ async function openModule(name: string): Promise<ModuleChannel> {
   };
 }
 
-function writeCommand(fd: number, text: string): Promise<void> {
-  const bytes = Buffer.from(`${text}\n`, 'latin1');
+function writeCommand(fd: number, text: string | Uint8Array): Promise<void> {
+  const bytes = typeof text === 'string' ? Buffer.from(`${text}\n`, 'latin1') : text;
   return new Promise((resolve, reject) => {
     writeFd(fd, bytes, 0, bytes.length, null, (error) => (error ? reject(error) : resolve()));
   });

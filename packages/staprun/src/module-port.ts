@@ -29,11 +29,11 @@ export interface ModuleChannel {
   /** Returns the module's description as JSON text. */
   readDescription(): Promise<string>;
   /**
-   * Sends a command: `start [PID]`, `exit` or `detach`. Settles when the module has done it.
+   * Sends a command: `start [PID]`, `exit` or `detach`; bytes go as they are. Settles when the module has done it.
    *
    * @throws NodeJS.ErrnoException where the module refuses it
    */
-  command(text: string): Promise<void>;
+  command(text: string | Uint8Array): Promise<void>;
   /**
    * Reads one batch of whole records.
    *

@@ -42,6 +42,9 @@ import { localTimeZone } from './time-zone.js';
 /** How long a `-c` command may take to end after SIGTERM, in milliseconds. */
 const COMMAND_PATIENCE = 2000;
 
+/** Bytes of one `input` command; with its word it is at most a page, stapkit_protocol.h. */
+const TYPED_MAX = 4000;
+
 /** Different warnings that are remembered so that each is shown once. */
 const REMEMBERED_WARNINGS = 1024;
 
@@ -275,7 +278,33 @@ class ModuleRun {
       this.#commandStatus = status;
       void this.#requestExit();
     });
+    if (this.#description.probes.some(({ family }) => family === 'input')) undo.push(this.#sendTyped());
     return undo;
+  }
+
+  /** Hands on what the user types, for input probes. Returns what ends it. */
+  #sendTyped(): () => void {
+    const stream = this.#options.typed ?? process.stdin;
+    let sending: Promise<void> = this.#started.promise;
+    const take = (chunk: Buffer | string): void => {
+      const bytes = Buffer.from(chunk);
+      stream.pause();
+      sending = sending
+        .then(async () => {
+          for (let start = 0; start < bytes.length; start += TYPED_MAX) {
+            const part = bytes.subarray(start, start + TYPED_MAX);
+            await this.#channel.command(Buffer.concat([Buffer.from('input '), part]));
+          }
+          stream.resume();
+        })
+        // The module is on its way out; its own end is told elsewhere.
+        .catch(() => {});
+    };
+    stream.on('data', take);
+    return () => {
+      stream.off('data', take);
+      stream.pause();
+    };
   }
 
   /** Sends `exit`, once, and not before the start is through. */

@@ -1,5 +1,6 @@
 // What a caller can say about a run.
 import type { StdioOptions } from 'node:child_process';
+import type { Readable } from 'node:stream';
 import type { RunEvent } from './events.js';
 import type { ModulePort } from './module-port.js';
 import type { TimeZone } from './time-zone.js';
@@ -29,6 +30,8 @@ export interface RunOptions {
   bufferBytes?: number;
   /** `run` (default); `launch` loads, starts and detaches (`-L`); `attach` takes up a module that is loaded (`-A`). */
   mode?: 'run' | 'launch' | 'attach';
+  /** What input probes get to read: standard input by default, looked at only where the script has such a probe. */
+  typed?: Readable;
   /** Called when the begin probes have run and all others are armed. */
   onStarted?(): void;
   /** Aborted to leave the module running and go (Ctrl-\). */

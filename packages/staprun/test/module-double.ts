@@ -152,7 +152,8 @@ export function moduleDouble(script: Script): ModulePort & { readonly asked: str
     async readDescription() {
       return script.description ?? JSON.stringify(description(script.sites ?? []));
     },
-    async command(text) {
+    async command(command) {
+      const text = typeof command === 'string' ? command : Buffer.from(command).toString('latin1');
       asked.push(text);
       await new Promise((resolve) => setImmediate(resolve));
       if (text.startsWith('timezone')) return;

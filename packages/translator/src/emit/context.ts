@@ -2,7 +2,6 @@
 import type { Expression } from '@stapkit/elaborator';
 import { unreachable } from '@stapkit/pass';
 import type { BodyEmission } from './body.js';
-import { cString } from './c-text.js';
 import { emitNumber } from './expression.js';
 import { emitString } from './string.js';
 
@@ -17,8 +16,6 @@ export function emitContext(b: BodyEmission, e: Extract<Expression, { kind: 'con
       return checked(b, e, `stapkit_register(c, ${source.number}, ${source.space === 'user'})`);
     case 'tracepoint-argument':
       return `(s64)c->arguments[${source.index}]`;
-    case 'relocation':
-      return checked(b, e, `stapkit_relocation(c, ${cString(source.module)}, ${cString(source.section)})`);
     case 'perf-counter':
       return checked(b, e, `stapkit_perf_counter(c, ${source.probe})`);
     case 'hook-argument':
@@ -41,7 +38,10 @@ function extend(value: string, size: number, signed: boolean): string {
   return size === 8 ? value : `stapkit_extend(${value}, ${size}, ${signed})`;
 }
 
-/** What a probe gives back: `$value` of a procfs read probe, `$verdict` of a netfilter hook. */
+/**
+ * What a probe gives back: `$value` of a procfs read probe, `$verdict` of a netfilter hook, and in guru mode a register
+ * of the probed function.
+ */
 export function emitContextStore(b: BodyEmission, e: Extract<Expression, { kind: 'context-store' }>): string {
   if (e.type === 'string') {
     const text = emitString(b, e.value);
@@ -49,6 +49,15 @@ export function emitContextStore(b: BodyEmission, e: Extract<Expression, { kind:
     return '0';
   }
   const value = b.number(emitNumber(b, e.value));
+  const { source } = e;
+  if (source.kind === 'parameter' || source.kind === 'return-value') {
+    const kept = extend(value, source.size, source.signed);
+    const to =
+      source.kind === 'parameter' ? `stapkit_set_parameter(c, ${source.index}, ` : 'stapkit_set_return_value(c, ';
+    b.out.line(`${to}${kept});`);
+    b.failOnError(e.span);
+    return value;
+  }
   b.out.line(`c->result = ${value};`);
   return value;
 }
