@@ -232,3 +232,20 @@ test('every inner pass prints its result with types as far as they are known', (
   expect(dumps.get('optimize')).toMatch(/number value=6/);
   expect(dumps.get('infer')).toMatch(/^global a\[string\]: long$/m);
 });
+
+test('guru mode writes parameters at entry and $return, not a parameter in a return probe', () => {
+  const text =
+    'probe kernel.function("vfs_read") { $count = 2 } probe kernel.function("vfs_read").return { $return = -5 }';
+  const script = cleanly(text, { guru: true });
+  const bodies = JSON.stringify(
+    script.probes.map((probe) => probe.body),
+    (_key, value) => (typeof value === 'bigint' ? String(value) : value),
+  );
+  expect(bodies.match(/"kind":"context-store"/g)).toHaveLength(2);
+  const messages = (guru: boolean, body: string) =>
+    elaborateText(`probe kernel.function("vfs_read").return { ${body} }`, { guru }).diagnostics.map(
+      ({ message }) => message,
+    );
+  expect(messages(true, '$count = 1')[0]).toContain('held in a register');
+  expect(messages(false, '$return = 1')[0]).toContain('write to target variable not permitted');
+});

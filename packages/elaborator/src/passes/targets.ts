@@ -250,6 +250,9 @@ class Walker {
       if (found?.writable === 'always' || (found?.writable === 'guru' && this.guru())) {
         return this.storeContext(found, operator, value);
       }
+      if (found && this.guru() && operator !== '.' && this.isRegister(found)) {
+        return this.storeContext(found, operator, value);
+      }
     }
     if (!this.guru()) {
       throw new Unresolved(messages.needsGuru('write to target variable not permitted', this.token));
@@ -270,6 +273,18 @@ class Walker {
 
   private guru(): boolean {
     return this.binder.guru || this.library;
+  }
+
+  /**
+   * Whether assigning to a variable sets a register of the probed code: a parameter where the function is entered, or
+   * `$return`. A parameter in a return probe is a copy of what it was, and a structure is no register.
+   */
+  private isRegister(found: PointVariable): boolean {
+    const { kind } = found.source;
+    if (typeof found.type === 'string' || (kind !== 'parameter' && kind !== 'return-value')) return false;
+    if (kind === 'parameter' && this.scope.probe?.variables?.return) return false;
+    const facts = this.facts({ type: found.type, pointers: found.pointsTo ? 1 : 0 }).facts.kind;
+    return facts !== 'struct' && facts !== 'union' && facts !== 'array';
   }
 
   private storeContext(
