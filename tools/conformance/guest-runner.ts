@@ -1,6 +1,7 @@
-// Runs in the guest: takes module paths, one a line, from standard input and answers each with one line of JSON: what it
-// printed and how it ended. One process for all of them, since starting Node in the guest takes as long as many runs.
+// Runs in the guest: takes module paths, one a line, from standard input and answers each with one line of JSON, what it
+// printed and how it ended, in the file that it is given: what system() commands print goes to our own standard output. One process for all of them, since starting Node in the guest takes as long as many runs.
 
+import { appendFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { quietContext, renderDiagnostic } from '@stapkit/pass';
@@ -51,7 +52,7 @@ async function main(): Promise<void> {
     } catch (error) {
       answer = { path: line, stdout: '', stderr: `runner: ${String(error)}`, status: -1 };
     }
-    process.stdout.write(`${JSON.stringify(answer)}\n`);
+    appendFileSync(process.argv[2]!, `${JSON.stringify(answer)}\n`);
   }
 }
 
