@@ -1,7 +1,7 @@
 // Runs in the guest: takes module paths, one a line, from standard input and answers each with one line of JSON, what it
 // printed and how it ended, in the file that it is given: what system() commands print goes to our own standard output. One process for all of them, since starting Node in the guest takes as long as many runs.
 
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { quietContext, renderDiagnostic } from '@stapkit/pass';
@@ -18,10 +18,14 @@ export interface RunAnswer {
 /** A script that does not end by itself is ended after this long. Milliseconds. */
 const TIME_LIMIT = 20_000;
 
+const COMMAND_OUTPUT = '/tmp/conformance-commands';
+
 async function run(path: string): Promise<RunAnswer> {
   const output: Buffer[] = [];
   const errors: string[] = [];
   const context = quietContext();
+  // What system() commands print counts as the script's output, behind its own.
+  const commands = openSync(COMMAND_OUTPUT, 'w');
   const { value, diagnostics } = await runModule(
     { path, name: basename(path, '.ko') },
     {
@@ -32,9 +36,12 @@ async function run(path: string): Promise<RunAnswer> {
         errors.push(line);
       },
       timeLimit: TIME_LIMIT,
+      commandStdio: () => ['ignore', commands, 'inherit'],
     },
     context,
   );
+  closeSync(commands);
+  output.push(readFileSync(COMMAND_OUTPUT));
   for (const diagnostic of [...context.diagnostics, ...diagnostics]) errors.push(renderDiagnostic(diagnostic));
   return {
     path,
