@@ -1,4 +1,5 @@
 // What the elaborator asks of the kernel. `dwarf` answers in production, a literal table answers in tests.
+import type { CodeSource } from './code-source.js';
 import type { TargetKernel } from './elaborated.js';
 
 /** Facts about one kernel, from its BTF, symbol table or DWARF. Every answer is plain data. */
@@ -21,6 +22,17 @@ export interface SymbolSource {
   typeFacts(id: number): TypeFacts;
   /** An enumerator's value in decimal. */
   enumerator(name: string): string | undefined;
+  /** What DWARF adds; absent where only BTF is known. */
+  readonly code?: CodeSource;
+  /** True where everything is to come from DWARF (`--debuginfo=dwarf`), also what BTF could serve. */
+  readonly codeOnly?: boolean;
+  /**
+   * Called where an answer takes DWARF that is not open. The driver then opens it, if there is any, and has the script
+   * elaborated again, so a run that needs none never pays for it.
+   *
+   * @param module the module it is about, or undefined for the kernel
+   */
+  wantCode?(module: string | undefined): void;
 }
 
 export interface FunctionFacts {
