@@ -1,5 +1,7 @@
-// What `stap` tells without running anything: `-l`, `-L`, the `--dump-…` options and `stap explain`.
+// What `stap` tells without running anything: `-l`, `-L`, the `--dump-…` options, `stap explain` and `stap types`.
 import {
+  type ElaborateOptions,
+  elaborate,
   explain,
   formatExplanation,
   listFunctions,
@@ -7,8 +9,9 @@ import {
   listProbes,
   listProbeTypes,
 } from '@stapkit/elaborator';
-import { parse, parsePass } from '@stapkit/parser';
+import { type Ast, parse, parsePass } from '@stapkit/parser';
 import { hasErrors, type Outcome, type PassContext } from '@stapkit/pass';
+import { describeScript } from '@stapkit/translator';
 import { type ChainSettings, FrontEnd, readScripts } from './chain.js';
 
 /**
@@ -40,9 +43,29 @@ export async function runListing(settings: ChainSettings): Promise<number> {
     await io.stdout(formatExplanation(explanation));
     return hasErrors(explanation.diagnostics) ? 1 : 0;
   }
+  if (options.types) return await printTypes(settings, parsed.value, elaborateOptions, context);
   const { value: lines } = listProbes(parsed.value, elaborateOptions, options.list!.withVariables);
   await print(settings, lines);
   return lines.length > 0 ? 0 : 1;
+}
+
+/** The types of what the script's `--json` will print, without a run. */
+async function printTypes(
+  { options, io }: ChainSettings,
+  ast: Ast,
+  elaborateOptions: ElaborateOptions,
+  context: PassContext,
+): Promise<number> {
+  const elaborated = elaborate(ast, elaborateOptions);
+  if (!take(elaborated, context)) return 1;
+  const { sites } = describeScript(elaborated.value, { defines: options.defines });
+  const { eventJsonSchema, eventTypeScript } = await import('@stapkit/staprun/types');
+  const text =
+    options.types === 'json-schema'
+      ? `${JSON.stringify(eventJsonSchema(sites), undefined, 2)}\n`
+      : eventTypeScript(sites);
+  await io.stdout(text);
+  return 0;
 }
 
 async function dumpTapset(

@@ -54,6 +54,17 @@ export interface StapOptions {
   readonly bufferMegabytes?: number;
   /** `-b` */
   readonly bulk: boolean;
+  /** `-t`: measure each handler. */
+  readonly timing: boolean;
+  /** `--monitor`: seconds between updates of the screen. */
+  readonly monitor?: number;
+  /** `--remote`, in order */
+  readonly remotes: readonly string[];
+  readonly remotePrefix: boolean;
+  readonly downloadDebuginfo?: 'yes' | 'no' | 'ask' | number;
+  readonly skipBadVariables: boolean;
+  /** `--no-global-var-display` */
+  readonly hideGlobals: boolean;
   readonly suppressHandlerErrors: boolean;
   /** No overload control, and MAXACTION is no limit; guru mode only. */
   readonly suppressTimeLimits: boolean;
@@ -79,6 +90,8 @@ export interface StapOptions {
   readonly dumpAfter?: string;
   /** `stap explain`: show where each probe point leads instead of running anything. */
   readonly explain: boolean;
+  /** `stap types`: print the types of the rows that `--json` gives, instead of running anything. */
+  readonly types?: 'ts' | 'json-schema';
   /** `--dump-probe-types` and its kin */
   readonly dump?: 'probe-types' | 'probe-aliases' | 'functions';
 }

@@ -35,7 +35,7 @@ export async function runStap(options: StapOptions, io: CommandIo, reporter: Rep
   const place = await choosePlace(withoutRun(options), cache, reporter.context(0, io.signal), (release) =>
     prepareGuest(release, io, reporter),
   );
-  if (options.list || options.dump || options.explain) {
+  if (isListing(options)) {
     const { runListing } = await import('./listing.js');
     return await runListing({ options, place, cache, temporary: '', io, reporter });
   }
@@ -68,7 +68,11 @@ function checkInnerPass(name: string | undefined): void {
 
 /** Listing needs a kernel to ask, but no machine to run on. */
 function withoutRun(options: StapOptions): StapOptions {
-  return options.list || options.dump || options.explain ? { ...options, lastPass: 2 } : options;
+  return isListing(options) ? { ...options, lastPass: 2 } : options;
+}
+
+function isListing({ list, dump, explain, types }: StapOptions): boolean {
+  return Boolean(list || dump || explain || types);
 }
 
 async function runPasses(settings: ChainSettings, start: Intermediate | undefined): Promise<number> {
@@ -154,7 +158,10 @@ function staprunArguments(options: StapOptions, module: { path: string }): strin
   if (options.bufferMegabytes !== undefined) words.push('-b', String(options.bufferMegabytes));
   if (options.rotate !== undefined) words.push('-S', options.rotate);
   if (options.flightRecorder) words.push(options.outputFile === undefined ? '-L' : '-D');
+  if (options.bulk) words.push('--bulk');
+  if (options.monitor !== undefined) words.push('-M', String(options.monitor));
   if (options.json) words.push('--json');
+  if (options.color !== 'auto') words.push('-C', options.color);
   if (options.strict) words.push('--strict');
   for (const [name, value] of Object.entries(options.globals)) words.push('-G', `${name}=${value}`);
   words.push(module.path);

@@ -5,7 +5,9 @@ import { parseCommandLine } from './command-line.js';
 import type { CommandIo } from './io.js';
 import type { StapOptions } from './options.js';
 import { Interrupted } from './process-io.js';
+import { rcFile, readRc } from './rc-file.js';
 import { createReporter, type Reporter } from './reporter.js';
+import { versionText } from './version.js';
 
 /**
  * Runs `stap`.
@@ -24,7 +26,13 @@ export async function stapCommand(argv: readonly string[], io: CommandIo): Promi
   }
   let options: StapOptions;
   try {
-    const line = parseCommandLine(argv, io.env);
+    const line = parseCommandLine(argv, { env: io.env, rc: readRc(io.env) });
+    if (line.kind === 'help') {
+      const { helpText } = await import('./manual/help-text.js');
+      const { stapManual } = await import('./manual/stap-manual.js');
+      await io.stdout(`${versionText()}\n\n${helpText(stapManual, helpNotes(io.env))}`);
+      return 0;
+    }
     if (line.kind === 'text') {
       await io.stdout(line.text);
       return argv.length === 0 ? 1 : 0;
@@ -40,6 +48,14 @@ export async function stapCommand(argv: readonly string[], io: CommandIo): Promi
     const { runStap } = await import('./run-stap.js');
     return await runStap(options, io, reporter);
   });
+}
+
+/** What `--help` says about this machine. */
+function helpNotes(env: CommandIo['env']): string[] {
+  return [
+    `Options are also read from ${rcFile(env)}, before those of the command line.`,
+    'Scripts written for SystemTap run unchanged; stap-prep installs what a machine lacks.',
+  ];
 }
 
 /** Turns what a run throws into an exit status: a user's or machine's fault is reported, only our own bugs go on. */

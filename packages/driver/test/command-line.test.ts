@@ -1,11 +1,14 @@
 import { DiagnosticError } from '@stapkit/pass';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../src/command-line.js';
+import { optionKey } from '../src/get-options.js';
+import type { OptionEntry } from '../src/manual/program-manual.js';
+import { STAP_OPTIONS } from '../src/manual/stap-options.js';
 import type { StapOptions } from '../src/options.js';
 
 function parsed(...argv: string[]): StapOptions {
   const line = parseCommandLine(argv);
-  if (line.kind !== 'run') throw new Error(line.text);
+  if (line.kind !== 'run') throw new Error(line.kind);
   return line.options;
 }
 
@@ -40,11 +43,117 @@ describe('parseCommandLine', () => {
     });
   });
 
-  test("leaves what follows the script's name to the script", () => {
-    const options = parsed('-g', 'x.stp', '-v', '--what', '3');
+  test("takes options behind the script's name too; the script's own stand behind --", () => {
+    const options = parsed('-g', 'x.stp', 'one', '-v', '--', '-v', '--what', '3');
     expect(options.script).toEqual({ kind: 'file', path: 'x.stp' });
-    expect(options.scriptArguments).toEqual(['-v', '--what', '3']);
-    expect(options.verbosity[0]).toBe(0);
+    expect(options.scriptArguments).toEqual(['one', '-v', '--what', '3']);
+    expect(options.verbosity[0]).toBe(1);
+  });
+
+  test('takes letters in a bunch and long names cut short', () => {
+    expect(parsed('-gvvp4', '--suppress-h', '--dis', 'x.stp')).toMatchObject({
+      guru: true,
+      verbosity: [2, 2, 2, 2, 2],
+      lastPass: 4,
+      suppressHandlerErrors: true,
+      disableCache: true,
+    });
+  });
+
+  test('an optional value stands only behind =', () => {
+    expect(parsed('--color', 'x.stp')).toMatchObject({ color: 'always', script: { path: 'x.stp' } });
+    expect(parsed('--colour=never', 'x.stp').color).toBe('never');
+    expect(parsed('--monitor', 'x.stp').monitor).toBe(1);
+    expect(parsed('--monitor=5', 'x.stp').monitor).toBe(5);
+    expect(parsed('--download-debuginfo', 'x.stp').downloadDebuginfo).toBe('yes');
+    expect(parsed('--download-debuginfo=30', 'x.stp').downloadDebuginfo).toBe(30);
+  });
+
+  test('every option of the table finds its way into the options', () => {
+    const given: Record<string, readonly string[]> = {
+      p: ['3'],
+      vp: ['01'],
+      color: ['auto'],
+      e: ['probe begin {}'],
+      E: ['x'],
+      I: ['/'],
+      D: ['A=1'],
+      G: ['g=1'],
+      privilege: ['stapsys'],
+      compatible: ['4.8'],
+      r: ['6.1'],
+      m: ['mod'],
+      B: ['A=1'],
+      modinfo: ['A=1'],
+      d: ['/bin/ls'],
+      'download-debuginfo': ['no'],
+      c: ['ls'],
+      x: ['1'],
+      o: ['f'],
+      S: ['1,2'],
+      s: ['4'],
+      T: ['5'],
+      monitor: ['2'],
+      remote: ['h'],
+      tmpdir: ['/tmp'],
+      emit: ['f'],
+      from: ['f'],
+      'dump-after': ['n'],
+      l: ['x'],
+      L: ['x'],
+      'prologue-searching': ['auto'],
+      runtime: ['kernel'],
+    };
+    // What needs another option beside it.
+    const beside: Record<string, readonly string[]> = {
+      S: ['-o', 'f'],
+      'remote-prefix': ['--remote', 'h'],
+      'suppress-time-limits': ['-g'],
+    };
+    const ownScript = [
+      'e',
+      'from',
+      'l',
+      'L',
+      'clean-cache',
+      'dump-probe-types',
+      'dump-probe-aliases',
+      'dump-functions',
+    ];
+    const unseen = new Set(['h', 'V', 'P', 'prologue-searching', 'runtime', 'd', 'ldd', 'all-modules']);
+    const plain = JSON.stringify(parsed('x.stp'));
+    for (const entry of STAP_OPTIONS as readonly OptionEntry[]) {
+      const key = optionKey(entry);
+      const words = [entry.short ? `-${entry.short}` : `--${entry.long}`];
+      if (entry.value !== undefined) {
+        const value = given[key]?.[0];
+        if (value === undefined) throw new Error(`no value for ${key}`);
+        if (entry.optional) words[0] += `=${value}`;
+        else words.push(value);
+      }
+      words.push(...(beside[key] ?? []), ...(ownScript.includes(key) ? [] : ['x.stp']));
+      const line = parseCommandLine(words);
+      if (unseen.has(key)) continue;
+      const options = line.kind === 'run' ? JSON.stringify(line.options) : '';
+      const same = key === 'color' ? !options.includes('"color":"auto"') : options === plain;
+      expect(same, `${words.join(' ')} changes nothing`).toBe(false);
+    }
+  });
+
+  test('the words of the rc file come first', () => {
+    const line = parseCommandLine(['-v', 'x.stp'], { rc: ['-v', '-DA=1', '--color=never'] });
+    expect(line.kind === 'run' && line.options).toMatchObject({
+      verbosity: [2, 2, 2, 2, 2],
+      defines: { A: '1' },
+      color: 'never',
+      script: { path: 'x.stp' },
+    });
+  });
+
+  test('types and explain take a script and say something about it', () => {
+    expect(parsed('types', 'x.stp', '--json-schema')).toMatchObject({ types: 'json-schema', lastPass: 3 });
+    expect(parsed('types', '--ts', '-e', 'probe begin {}')).toMatchObject({ types: 'ts' });
+    expect(parsed('explain', 'x.stp')).toMatchObject({ explain: true, lastPass: 2 });
   });
 
   test('gives all words to a script from -e', () => {
@@ -69,36 +178,63 @@ describe('parseCommandLine', () => {
   });
 
   test('SYSTEMTAP_RELEASE stands in for -r', () => {
-    const line = parseCommandLine(['-e', ''], { SYSTEMTAP_RELEASE: '6.1.0' });
+    const line = parseCommandLine(['-e', ''], { env: { SYSTEMTAP_RELEASE: '6.1.0' } });
     expect(line.kind === 'run' && line.options.release).toBe('6.1.0');
   });
 
-  test('suggests the option that was meant', () => {
-    expect(fault('--suppres-handler-errors', 'x.stp')).toMatchObject({
-      code: 'driver/unknown-option',
-      hints: ['did you mean --suppress-handler-errors?'],
-    });
+  test.each([
+    [['--suppres-handler-errors', 'x.stp'], ['did you mean --suppress-handler-errors?']],
+    [['--moniter', 'x.stp'], ['did you mean --monitor?']],
+    [['-json', 'x.stp'], ['did you mean --json?']],
+    [['-M', 'x.stp'], ['did you mean -m?']],
+    [['-K', 'x.stp'], ['did you mean -k?']],
+    [['x.stp', '--verbose'], ["options for the script itself stand behind '--'"]],
+    [['-i'], ['there is no interactive mode; write a script, or try one with -e']],
+    [['--use-server', 'x.stp'], [expect.stringContaining('--remote')]],
+  ])('suggests what was meant by %j', (argv, hints) => {
+    expect(fault(...argv)).toMatchObject({ severity: 'error', hints });
   });
 
   test.each([
     [['-p6', 'x.stp'], 'Invalid pass number'],
     [['-p', 'x.stp'], 'Invalid pass number'],
-    [['-x', 'abc', 'x.stp'], 'whole number'],
+    [['-vp', 'x.stp'], 'Invalid pass number'],
+    [['-x', 'abc', 'x.stp'], 'Invalid target process ID number'],
+    [['-x', '0', 'x.stp'], 'Invalid target process ID number'],
+    [['-s', '5000', 'x.stp'], 'Invalid buffer size'],
+    [['-T', '0', 'x.stp'], 'Invalid timeout interval'],
+    [['--monitor=x', 'x.stp'], 'Invalid monitor interval'],
     [['-m', 'bad-name', 'x.stp'], 'letters, digits and underscores'],
     [['--vp', 'abc', 'x.stp'], 'one a pass'],
     [['-G', '=3', 'x.stp'], 'NAME=VALUE'],
-    [['-e'], 'argument missing'],
+    [['-G', 'n', 'x.stp'], 'NAME=VALUE'],
+    [['-D', '1x', 'x.stp'], 'NAME=VALUE'],
+    [['--modinfo', 'x', 'x.stp'], 'NAME=VALUE'],
+    [['-e'], "requires an argument -- 'e'"],
+    [['--tmpdir'], "'--tmpdir' requires an argument"],
+    [['--json=x', 'x.stp'], "doesn't allow an argument"],
+    [['--dump', 'x.stp'], 'ambiguous'],
     [['-v'], 'A script must be specified'],
-    [['-w', '-W', 'x.stp'], 'exclude each other'],
+    [['-E', 'probe end {}'], 'A script must be specified'],
+    [['-e', 'x', '-e', 'y'], 'Only one script'],
+    [['-l', 'vfs.*', '-e', 'x'], 'Cannot specify a script'],
     [['-e', 'x', '--from', 'y'], 'exclude each other'],
-    [['--color=pink', 'x.stp'], 'invalid argument'],
+    [['-c', 'ls', '-x', '1', 'x.stp'], "can't specify -c and -x together"],
+    [['-S', '1', 'x.stp'], 'no meaning without -o'],
+    [['-S', '0', '-o', 'f', 'x.stp'], 'no size'],
+    [['-S', '1,2,3', '-o', 'f', 'x.stp'], 'no size'],
+    [['--remote-prefix', 'x.stp'], 'no meaning without --remote'],
+    [['--suppress-time-limits', 'x.stp'], 'requires guru mode'],
+    [['--color=pink', 'x.stp'], "Invalid argument 'pink'"],
+    [['--runtime=bpf', 'x.stp'], "Invalid argument 'bpf'"],
+    [['--download-debuginfo=maybe', 'x.stp'], 'not a valid value'],
+    [['types', '--ts', '--json-schema', 'x.stp'], 'exclude each other'],
   ])('refuses %j', (argv, message) => {
     expect(fault(...argv).message).toContain(message);
   });
 
-  test('help and version are text, not faults', () => {
-    const help = parseCommandLine(['--help']);
-    expect(help.kind === 'text' && help.text).toContain('--suppress-handler-errors');
+  test('help and version are no faults', () => {
+    expect(parseCommandLine(['--help'])).toEqual({ kind: 'help' });
     const version = parseCommandLine(['-V']);
     expect(version.kind === 'text' && version.text).toContain('version');
   });

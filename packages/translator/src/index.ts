@@ -10,4 +10,5 @@ export {
   type PrintSite,
   type ProbeDescription,
 } from './description.js';
+export { describeScript } from './emit/module.js';
 export { kernelBackend, translatePass } from './translate.js';

@@ -102,9 +102,28 @@ export function emitModule(script: Elaborated, options: TranslateOptions): CModu
   };
 }
 
+/** What a module made of the script will say about itself. */
+export function describeScript(script: Elaborated, options: TranslateOptions): ModuleDescription {
+  const limits = limitValues(options.defines);
+  const module = new ScriptEmission(script, limits, limits.MAXSTRINGLEN);
+  // Print sites are numbered as they are emitted.
+  for (const [index, declared] of script.functions.entries()) emitFunction(module, declared, index);
+  for (const [index, probe] of script.probes.entries()) emitProbe(module, probe, index);
+  emitGlobalPrinter(module);
+  return description(module, options);
+}
+
 function describe(module: ScriptEmission, options: TranslateOptions): string {
+  // ASCII only: the kernel and the C compiler pass it on byte by byte.
+  return JSON.stringify(description(module, options)).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+function description(module: ScriptEmission, options: TranslateOptions): ModuleDescription {
   const { script } = module;
-  const description: ModuleDescription = {
+  return {
     protocol: PROTOCOL_VERSION,
     script: script.sources[0]?.name ?? '<input>',
     release: script.target.release,
@@ -120,11 +139,6 @@ function describe(module: ScriptEmission, options: TranslateOptions): string {
     globals: script.globals.map(({ name, type, keys, library }) => ({ name, type, keys, library })),
     limits: limitValues(options.defines),
   };
-  // ASCII only: the kernel and the C compiler pass it on byte by byte.
-  return JSON.stringify(description).replace(
-    /[\u007f-\uffff]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
 
 function printGlobal(module: ScriptEmission, global: GlobalVariable, index: number): string {
