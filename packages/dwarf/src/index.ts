@@ -88,6 +88,16 @@ export { type AddressRange, entryAddress, rangesOf } from './dwarf/ranges.js';
 export { dwarfTypeFacts, typeDie, typeIdOf, typeIdOfValue } from './dwarf/type-facts.js';
 export { Unit, type UnitHeader } from './dwarf/unit.js';
 export {
+  binaryTree,
+  followOperations,
+  type LocationPlace,
+  type PlacedVariable,
+  placedVariables,
+  type ValueLocation,
+  type ValueTree,
+  valueLocation,
+} from './dwarf/value-location.js';
+export {
   ElfFile,
   type ElfNote,
   type ElfOptions,

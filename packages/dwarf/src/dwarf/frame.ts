@@ -75,6 +75,7 @@ export class FrameTable {
   private readonly eh: boolean;
   private readonly bytes: Uint8Array;
   private readonly commons = new Map<number, CommonInformation>();
+  private asked = 0;
   private index: { starts: BigUint64Array; ends: BigUint64Array; offsets: Float64Array } | undefined;
 
   constructor(elf: ElfFile, section: ElfSection) {
@@ -272,6 +273,8 @@ export class FrameTable {
 
   /** The FDE whose function holds an address. */
   find(address: bigint): FrameDescription | undefined {
+    // A list of all pays only for many questions: a kernel's takes a third of a second to make.
+    if (!this.index && !this.eh && this.elf.is64 && this.asked++ < 8) return this.search(address);
     if (!this.index) {
       const entries: { start: bigint; end: bigint; offset: number }[] = [];
       for (const { start, end, offset } of this) if (end > start) entries.push({ start, end, offset });
@@ -294,6 +297,28 @@ export class FrameTable {
     const offset = offsets[low - 1]!;
     const c = this.cursor(offset);
     return this.description(offset, c, this.head(c)!);
+  }
+
+  /** Goes through the entries of .debug_frame, whose addresses stand there as they are. */
+  private search(address: bigint): FrameDescription | undefined {
+    const { bytes } = this;
+    const { littleEndian } = this.elf;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let at = 0; at + 24 <= bytes.length; ) {
+      const length = view.getUint32(at, littleEndian);
+      // The 64-bit format, and what is damaged, is left to the careful way.
+      if (length >= 0xffff_fff0 || at + 4 + length > bytes.length) break;
+      if (length >= 20 && view.getUint32(at + 4, littleEndian) !== 0xffff_ffff) {
+        const start = view.getBigUint64(at + 8, littleEndian);
+        if (start <= address && address < start + view.getBigUint64(at + 16, littleEndian)) {
+          const c = this.cursor(at);
+          return this.description(at, c, this.head(c)!);
+        }
+      }
+      at += 4 + length;
+    }
+    this.asked = Number.POSITIVE_INFINITY;
+    return this.find(address);
   }
 
   /** All rows of a function. */
