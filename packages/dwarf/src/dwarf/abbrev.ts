@@ -1,6 +1,7 @@
 // Abbreviation tables (DWARF 5, section 7.5.3): which tag and attributes an entry's code stands for.
 import type { Cursor } from '../io/cursor.js';
 import { DW_AT, DW_FORM } from './constants.js';
+import type { FormContext } from './form.js';
 
 /** One abbreviation. Attributes are parallel arrays, for the sake of speed. */
 export interface Abbreviation {
@@ -16,11 +17,34 @@ export interface Abbreviation {
   readonly constants: readonly (bigint | undefined)[];
   /** Where DW_AT_sibling is among the attributes; -1 where it is not. */
   readonly sibling: number;
-  /** Bytes of all attributes where that is the same in every entry and unit; else -1. */
+  /** Bytes of all attributes where that is the same in every entry; else -1. */
   readonly fixedSize: number;
 }
 
-export type AbbreviationTable = ReadonlyMap<number, Abbreviation>;
+/** The abbreviations of a unit by their codes. */
+export class AbbreviationTable {
+  /** Compilers count codes up from 1, so nearly all are places in an array. */
+  private readonly dense: (Abbreviation | undefined)[] = [undefined];
+  private readonly sparse = new Map<number, Abbreviation>();
+
+  get(code: number): Abbreviation | undefined {
+    return code < this.dense.length ? this.dense[code] : this.sparse.get(code);
+  }
+
+  /** @returns false where the code is taken */
+  add(abbreviation: Abbreviation): boolean {
+    const { code } = abbreviation;
+    if (this.get(code)) return false;
+    if (code === this.dense.length) this.dense.push(abbreviation);
+    else this.sparse.set(code, abbreviation);
+    return true;
+  }
+
+  *[Symbol.iterator](): Generator<Abbreviation> {
+    for (const abbreviation of this.dense) if (abbreviation) yield abbreviation;
+    yield* this.sparse.values();
+  }
+}
 
 /** Sizes of forms that depend neither on the unit nor on the entry. */
 const FIXED: Readonly<Record<number, number>> = {
@@ -49,14 +73,34 @@ const FIXED: Readonly<Record<number, number>> = {
   [DW_FORM.addrx4]: 4,
 };
 
+/** Bytes of a form in units of one kind; undefined where they depend on the entry. */
+function fixedFormSize(form: number, context: FormContext): number | undefined {
+  switch (form) {
+    case DW_FORM.addr:
+      return context.addressSize;
+    case DW_FORM.strp:
+    case DW_FORM.line_strp:
+    case DW_FORM.sec_offset:
+    case DW_FORM.strp_sup:
+    case DW_FORM.GNU_ref_alt:
+    case DW_FORM.GNU_strp_alt:
+      return context.offsetSize;
+    case DW_FORM.ref_addr:
+      return context.version <= 2 ? context.addressSize : context.offsetSize;
+    default:
+      return FIXED[form];
+  }
+}
+
 /**
  * Reads one table.
  *
  * @param c at the table's start; left behind its end
+ * @param context of the units that it is for
  * @throws BinaryFault where the table runs over the section's end or gives a code twice
  */
-export function readAbbreviations(c: Cursor): AbbreviationTable {
-  const table = new Map<number, Abbreviation>();
+export function readAbbreviations(c: Cursor, context: FormContext): AbbreviationTable {
+  const table = new AbbreviationTable();
   for (;;) {
     const at = c.position;
     const code = c.uleb();
@@ -78,10 +122,10 @@ export function readAbbreviations(c: Cursor): AbbreviationTable {
       attributes.push(attribute);
       forms.push(form);
       constants.push(constant);
-      const size = FIXED[form];
+      const size = fixedFormSize(form, context);
       fixedSize = size === undefined || fixedSize < 0 ? -1 : fixedSize + size;
     }
-    if (table.has(code)) c.fail(`abbreviation code ${code} is given twice`, at);
-    table.set(code, { code, tag, hasChildren, attributes, forms, constants, sibling, fixedSize });
+    const fresh = table.add({ code, tag, hasChildren, attributes, forms, constants, sibling, fixedSize });
+    if (!fresh) c.fail(`abbreviation code ${code} is given twice`, at);
   }
 }

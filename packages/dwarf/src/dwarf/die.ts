@@ -257,8 +257,18 @@ export class Die {
   }
 
   /** The entries directly below this one. */
-  *children(): Generator<Die> {
+  children(): Generator<Die> {
+    return this.childrenOf();
+  }
+
+  /**
+   * The entries directly below this one, those alone whose abbreviations are wanted: the others cost next to nothing.
+   *
+   * @param wanted asked for every entry; the same abbreviation gets the same answer
+   */
+  *childrenOf(wanted?: (abbreviation: Abbreviation) => boolean): Generator<Die> {
     if (!this.hasChildren) return;
+    const answers = new Map<Abbreviation, boolean>();
     if (this.childrenAt < 0) {
       const start = this.unit.cursor(this.attributesAt);
       this.unit.skipAttributes(start, this.abbreviation);
@@ -269,6 +279,17 @@ export class Die {
       const position = c.position;
       const abbreviation = this.unit.abbreviationAt(c);
       if (!abbreviation) return;
+      if (wanted) {
+        let answer = answers.get(abbreviation);
+        if (answer === undefined) {
+          answer = wanted(abbreviation);
+          answers.set(abbreviation, answer);
+        }
+        if (!answer) {
+          this.unit.skipEntry(c, abbreviation);
+          continue;
+        }
+      }
       const die = new Die(this.unit, position, abbreviation, c.position, this);
       this.unit.skipEntry(c, abbreviation);
       yield die;

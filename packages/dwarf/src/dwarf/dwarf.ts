@@ -8,6 +8,7 @@ import { type AbbreviationTable, readAbbreviations } from './abbrev.js';
 import { type AddressRanges, readAranges } from './aranges.js';
 import { DW_UT } from './constants.js';
 import type { Die } from './die.js';
+import type { FormContext } from './form.js';
 import type { DebugAbbrevOffset, DebugInfoOffset, DebugTypesOffset } from './offsets.js';
 import { Unit, type UnitHeader } from './unit.js';
 
@@ -21,7 +22,7 @@ export class Dwarf {
   readonly elf: ElfFile;
   /** The supplementary file that dwz moved shared entries to (.gnu_debugaltlink, DW_FORM_GNU_ref_alt). */
   supplementary: Dwarf | undefined;
-  private readonly tables = new Map<number, AbbreviationTable>();
+  private readonly tables = new Map<string, AbbreviationTable>();
   private readonly loaded = new Map<Unit, Uint8Array>();
   private readonly windows = new Map<string, PagedSection | null>();
   private unitList: readonly Unit[] | undefined;
@@ -70,6 +71,24 @@ export class Dwarf {
     );
   }
 
+  /**
+   * Reads something whose length only reading it tells, e.g. a list: from a small window first, from a larger one where
+   * that ends too early.
+   *
+   * @param read may be called again, with a cursor over more bytes
+   */
+  readGrowing<T>(name: string, offset: number, read: (c: Cursor) => T, first = 1 << 11, most = 1 << 20): T {
+    const { size } = this.expectWindow(name, `offset 0x${offset.toString(16)} is wanted`);
+    for (let length = first; ; length *= 8) {
+      const c = this.cursorFrom(name, offset, length);
+      try {
+        return read(c);
+      } catch (error) {
+        if (!(error instanceof BinaryFault) || offset + length >= size || length >= most) throw error;
+      }
+    }
+  }
+
   /** A cursor over the rest of a section from an offset on, read at most `most` bytes far. */
   cursorFrom(name: string, offset: number, most = 1 << 20): Cursor {
     const window = this.expectWindow(name, `offset 0x${offset.toString(16)} is wanted`);
@@ -83,23 +102,15 @@ export class Dwarf {
     return this.expectWindow(name, 'a string is wanted').string(offset);
   }
 
-  /** The abbreviation table at an offset. */
-  abbreviations(offset: DebugAbbrevOffset): AbbreviationTable {
-    let table = this.tables.get(offset);
+  /** The abbreviation table at an offset, for units of one kind. */
+  abbreviations(offset: DebugAbbrevOffset, context: FormContext): AbbreviationTable {
+    const key = `${offset} ${context.offsetSize} ${context.addressSize} ${context.version <= 2}`;
+    let table = this.tables.get(key);
     if (!table) {
       // Most tables are short; a long one is read again in a larger window.
-      for (let most = 1 << 14; ; most *= 8) {
-        const c = this.cursorFrom('.debug_abbrev', offset, most);
-        try {
-          table = readAbbreviations(c);
-          break;
-        } catch (error) {
-          const window = this.window('.debug_abbrev')!;
-          if (!(error instanceof BinaryFault) || offset + most >= window.size || most > 1 << 26) throw error;
-        }
-      }
+      table = this.readGrowing('.debug_abbrev', offset, (c) => readAbbreviations(c, context), 1 << 13, 1 << 26);
       if (this.tables.size >= KEPT_TABLES) this.tables.delete(this.tables.keys().next().value!);
-      this.tables.set(offset, table);
+      this.tables.set(key, table);
     }
     return table;
   }

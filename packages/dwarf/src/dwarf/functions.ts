@@ -1,5 +1,6 @@
 // Functions of a unit: which one an address lies in, with the calls that were inlined there, and what its parameters
 // and variables are.
+import type { Abbreviation } from './abbrev.js';
 import { DW_AT, DW_TAG } from './constants.js';
 import type { Die } from './die.js';
 import type { Dwarf } from './dwarf.js';
@@ -17,29 +18,34 @@ export interface SourceFrame {
   readonly column: number | undefined;
 }
 
+/** Functions are defined in namespaces and, in other languages than C, inside types. */
+const FUNCTION_HOLDERS = new Set<number>([
+  DW_TAG.namespace,
+  DW_TAG.structure_type,
+  DW_TAG.class_type,
+  DW_TAG.module,
+  DW_TAG.enumeration_type,
+  DW_TAG.union_type,
+]);
+
 /** The subprogram whose code holds an address. */
 export function subprogramAt(unit: Unit, address: bigint): Die | undefined {
   const search = (scope: Die, depth: number): Die | undefined => {
-    for (const child of scope.children()) {
+    for (const child of scope.childrenOf(wanted)) {
       if (child.tag === DW_TAG.subprogram) {
         if (rangesOf(child).some((range) => range.start <= address && address < range.end)) return child;
-      } else if (
-        depth < 32 &&
-        child.hasChildren &&
-        // Functions are defined in namespaces and, in other languages than C, inside types.
-        (child.tag === DW_TAG.namespace ||
-          child.tag === DW_TAG.structure_type ||
-          child.tag === DW_TAG.class_type ||
-          child.tag === DW_TAG.module ||
-          child.tag === DW_TAG.enumeration_type ||
-          child.tag === DW_TAG.union_type)
-      ) {
+      } else if (depth < 32) {
         const found = search(child, depth + 1);
         if (found) return found;
       }
     }
     return undefined;
   };
+  const wanted = (abbreviation: Abbreviation): boolean =>
+    // A declaration has no code, and needs no look at its attributes.
+    abbreviation.tag === DW_TAG.subprogram
+      ? abbreviation.attributes.includes(DW_AT.low_pc) || abbreviation.attributes.includes(DW_AT.ranges)
+      : abbreviation.hasChildren && FUNCTION_HOLDERS.has(abbreviation.tag);
   return search(unit.root, 0);
 }
 

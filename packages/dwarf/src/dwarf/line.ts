@@ -142,20 +142,34 @@ export class LineTable {
   }
 }
 
+/** Which half of a 64-bit number in this machine's memory is the low one. */
+const LOW = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1 ? 0 : 1;
+
 /** Rows as they grow. */
 class Rows {
   count = 0;
   addresses = new BigUint64Array(256);
+  /** The same memory as halves: to make a bigint for each row costs more than all the rest. */
+  halves = new Uint32Array(this.addresses.buffer);
   files = new Uint32Array(256);
   lines = new Uint32Array(256);
   columns = new Uint32Array(256);
   flags = new Uint8Array(256);
   discriminators = new Uint32Array(256);
 
-  push(address: bigint, file: number, line: number, column: number, flags: number, discriminator: number): void {
+  push(
+    low: number,
+    high: number,
+    file: number,
+    line: number,
+    column: number,
+    flags: number,
+    discriminator: number,
+  ): void {
     if (this.count === this.addresses.length) this.grow();
     const at = this.count++;
-    this.addresses[at] = address;
+    this.halves[at * 2 + LOW] = low;
+    this.halves[at * 2 + 1 - LOW] = high;
     this.files[at] = file;
     this.lines[at] = line;
     this.columns[at] = column;
@@ -170,6 +184,7 @@ class Rows {
       return next;
     };
     this.addresses = larger(this.addresses, new BigUint64Array(size));
+    this.halves = new Uint32Array(this.addresses.buffer);
     this.files = larger(this.files, new Uint32Array(size));
     this.lines = larger(this.lines, new Uint32Array(size));
     this.columns = larger(this.columns, new Uint32Array(size));
@@ -271,10 +286,19 @@ export function readLineHeader(unit: Unit, offset: DebugLineOffset): { header: L
 }
 
 function lineFile(root: string, folder: string, name: string, md5?: string): LineFile {
-  const path = posix.isAbsolute(name)
-    ? name
-    : posix.join(posix.isAbsolute(folder) ? folder : posix.join(root, folder), name);
-  return { path: posix.normalize(path), name, folder, ...(md5 === undefined ? {} : { md5 }) };
+  let path: string | undefined;
+  return {
+    // Tables name hundreds of headers, of which nobody asks.
+    get path() {
+      path ??= posix.isAbsolute(name)
+        ? posix.normalize(name)
+        : posix.join(posix.isAbsolute(folder) ? folder : posix.join(root, folder), name);
+      return path;
+    },
+    name,
+    folder,
+    ...(md5 === undefined ? {} : { md5 }),
+  };
 }
 
 /** Reads a list of folders or files of DWARF 5, whose entries have the forms that stand before them. */
@@ -321,26 +345,36 @@ export function readLineTable(unit: Unit, offset: DebugLineOffset): LineTable {
   const { header, program: c } = readLineHeader(unit, offset);
   const rows = new Rows();
   const { lineBase, lineRange, opcodeBase, operandCounts, minimumInstructionLength, maximumOperations } = header;
-  const mask = (1n << BigInt(Math.min(8, header.addressSize) * 8)) - 1n;
-  let address = 0n;
+  const { addressSize } = header;
+  const highMask = addressSize >= 8 ? 0xffff_ffff : 0;
+  const lowMask = addressSize >= 4 ? 0xffff_ffff : 2 ** (addressSize * 8) - 1;
+  let low = 0;
+  let high = 0;
   let opIndex = 0;
   let file = 1;
   let line = 1;
   let column = 0;
   let flags = header.defaultIsStatement ? ROW_STATEMENT : 0;
   let discriminator = 0;
+  const step = (bytes: number) => {
+    const sum = low + bytes;
+    if (sum <= lowMask) low = sum;
+    else {
+      low = (sum & lowMask) >>> 0;
+      high = ((high + Math.floor(sum / 0x1_0000_0000)) & highMask) >>> 0;
+    }
+  };
   const advance = (operation: number) => {
-    if (maximumOperations <= 1) {
-      address = (address + BigInt(minimumInstructionLength * operation)) & mask;
-    } else {
+    if (maximumOperations <= 1) step(minimumInstructionLength * operation);
+    else {
       const total = opIndex + operation;
-      address = (address + BigInt(minimumInstructionLength * Math.floor(total / maximumOperations))) & mask;
+      step(minimumInstructionLength * Math.floor(total / maximumOperations));
       opIndex = total % maximumOperations;
     }
   };
   const emit = () => {
     if (rows.count >= MOST_ROWS) c.fail('the line table does not end');
-    rows.push(address, file, line, column, flags, discriminator);
+    rows.push(low, high, file, line, column, flags, discriminator);
     discriminator = 0;
     flags &= ROW_STATEMENT;
   };
@@ -365,7 +399,8 @@ export function readLineTable(unit: Unit, offset: DebugLineOffset): LineTable {
           // DW_LNE_end_sequence
           flags |= ROW_END;
           emit();
-          address = 0n;
+          low = 0;
+          high = 0;
           opIndex = 0;
           file = 1;
           line = 1;
@@ -373,7 +408,9 @@ export function readLineTable(unit: Unit, offset: DebugLineOffset): LineTable {
           flags = header.defaultIsStatement ? ROW_STATEMENT : 0;
         } else if (code === 2) {
           // DW_LNE_set_address
-          address = c.unsigned(length - 1);
+          const address = c.unsigned(length - 1);
+          low = Number(address & 0xffff_ffffn);
+          high = Number(address >> 32n);
           opIndex = 0;
         } else if (code === 4) {
           // DW_LNE_set_discriminator
@@ -408,7 +445,7 @@ export function readLineTable(unit: Unit, offset: DebugLineOffset): LineTable {
         advance(Math.floor((255 - opcodeBase) / lineRange));
         break;
       case 9: // DW_LNS_fixed_advance_pc
-        address = (address + BigInt(c.u16())) & mask;
+        step(c.u16());
         opIndex = 0;
         break;
       case 10: // DW_LNS_set_prologue_end

@@ -77,93 +77,95 @@ export function expressionAt(die: Die, address: bigint, attribute: number = DW_A
 function readLoc(unit: Unit, offset: DebugLocOffset): LocationEntry[] {
   const { addressSize } = unit.header;
   const most = (1n << BigInt(addressSize * 8)) - 1n;
-  const c = unit.dwarf.cursorFrom('.debug_loc', offset);
-  const entries: LocationEntry[] = [];
-  let base = unit.baseAddress;
-  for (let count = 0; count < MOST_ENTRIES; count++) {
-    const start = c.unsigned(addressSize);
-    const end = c.unsigned(addressSize);
-    if (start === 0n && end === 0n) return entries;
-    if (start === most) {
-      base = end;
-      continue;
+  return unit.dwarf.readGrowing('.debug_loc', offset, (c) => {
+    const entries: LocationEntry[] = [];
+    let base = unit.baseAddress;
+    for (let count = 0; count < MOST_ENTRIES; count++) {
+      const start = c.unsigned(addressSize);
+      const end = c.unsigned(addressSize);
+      if (start === 0n && end === 0n) return entries;
+      if (start === most) {
+        base = end;
+        continue;
+      }
+      const at = c.position + 2;
+      const bytes = c.run(c.u16());
+      entries.push({ start: base + start, end: base + end, bytes, offset: offset + at, section: '.debug_loc' });
     }
-    const at = c.position + 2;
-    const bytes = c.run(c.u16());
-    entries.push({ start: base + start, end: base + end, bytes, offset: offset + at, section: '.debug_loc' });
-  }
-  return c.fail('the location list does not end');
+    return c.fail('the location list does not end');
+  });
 }
 
 function readLocList(unit: Unit, offset: DebugLocListsOffset): LocationEntry[] {
   const { addressSize } = unit.header;
-  const c = unit.dwarf.cursorFrom('.debug_loclists', offset);
-  const entries: LocationEntry[] = [];
-  let base = unit.baseAddress;
-  const add = (start: bigint, end: bigint, isDefault?: boolean) => {
-    const length = c.uleb();
-    const at = c.position;
-    const bytes = c.run(length);
-    entries.push({
-      start,
-      end,
-      ...(isDefault ? { isDefault } : {}),
-      bytes,
-      offset: offset + at,
-      section: '.debug_loclists',
-    });
-  };
-  for (let count = 0; count < MOST_ENTRIES; count++) {
-    const kind = c.u8();
-    switch (kind) {
-      case 0x00: // DW_LLE_end_of_list
-        return entries;
-      case 0x01: // DW_LLE_base_addressx
-        base = unit.indexedAddress(c.uleb());
-        break;
-      case 0x02: {
-        // DW_LLE_startx_endx
-        const start = unit.indexedAddress(c.uleb());
-        add(start, unit.indexedAddress(c.uleb()));
-        break;
+  return unit.dwarf.readGrowing('.debug_loclists', offset, (c) => {
+    const entries: LocationEntry[] = [];
+    let base = unit.baseAddress;
+    const add = (start: bigint, end: bigint, isDefault?: boolean) => {
+      const length = c.uleb();
+      const at = c.position;
+      const bytes = c.run(length);
+      entries.push({
+        start,
+        end,
+        ...(isDefault ? { isDefault } : {}),
+        bytes,
+        offset: offset + at,
+        section: '.debug_loclists',
+      });
+    };
+    for (let count = 0; count < MOST_ENTRIES; count++) {
+      const kind = c.u8();
+      switch (kind) {
+        case 0x00: // DW_LLE_end_of_list
+          return entries;
+        case 0x01: // DW_LLE_base_addressx
+          base = unit.indexedAddress(c.uleb());
+          break;
+        case 0x02: {
+          // DW_LLE_startx_endx
+          const start = unit.indexedAddress(c.uleb());
+          add(start, unit.indexedAddress(c.uleb()));
+          break;
+        }
+        case 0x03: {
+          // DW_LLE_startx_length
+          const start = unit.indexedAddress(c.uleb());
+          add(start, start + c.uleb64());
+          break;
+        }
+        case 0x04: {
+          // DW_LLE_offset_pair
+          const start = base + c.uleb64();
+          add(start, base + c.uleb64());
+          break;
+        }
+        case 0x05: // DW_LLE_default_location
+          add(0n, 0n, true);
+          break;
+        case 0x06: // DW_LLE_base_address
+          base = c.unsigned(addressSize);
+          break;
+        case 0x07: {
+          // DW_LLE_start_end
+          const start = c.unsigned(addressSize);
+          add(start, c.unsigned(addressSize));
+          break;
+        }
+        case 0x08: {
+          // DW_LLE_start_length
+          const start = c.unsigned(addressSize);
+          add(start, start + c.uleb64());
+          break;
+        }
+        case 0x09: // DW_LLE_view_pair (GNU)
+          c.skipLeb();
+          c.skipLeb();
+          break;
+        default:
+          c.fail(`unknown kind ${kind} in a location list`, c.position - 1);
       }
-      case 0x03: {
-        // DW_LLE_startx_length
-        const start = unit.indexedAddress(c.uleb());
-        add(start, start + c.uleb64());
-        break;
-      }
-      case 0x04: {
-        // DW_LLE_offset_pair
-        const start = base + c.uleb64();
-        add(start, base + c.uleb64());
-        break;
-      }
-      case 0x05: // DW_LLE_default_location
-        add(0n, 0n, true);
-        break;
-      case 0x06: // DW_LLE_base_address
-        base = c.unsigned(addressSize);
-        break;
-      case 0x07: {
-        // DW_LLE_start_end
-        const start = c.unsigned(addressSize);
-        add(start, c.unsigned(addressSize));
-        break;
-      }
-      case 0x08: {
-        // DW_LLE_start_length
-        const start = c.unsigned(addressSize);
-        add(start, start + c.uleb64());
-        break;
-      }
-      case 0x09: // DW_LLE_view_pair (GNU)
-        c.skipLeb();
-        c.skipLeb();
-        break;
-      default:
-        c.fail(`unknown kind ${kind} in a location list`, c.position - 1);
     }
-  }
-  return c.fail('the location list does not end');
+    return c.fail('the location list does not end');
+  });
 }

@@ -1,7 +1,7 @@
 // .debug_names (DWARF 5, section 6.1.1): an index from names to entries that compilers may write. gcc 12 does not; clang
 // and gcc from 14 on may (-gpubnames, -gdwarf-5 -gsplit-dwarf).
 import { Cursor } from '../io/cursor.js';
-import type { AbbreviationTable } from './abbrev.js';
+import { AbbreviationTable } from './abbrev.js';
 import { DW_FORM } from './constants.js';
 import type { Dwarf } from './dwarf.js';
 import { readForm } from './form.js';
@@ -129,7 +129,7 @@ export function findByName(dwarf: Dwarf, name: string): NamedEntry[] | undefined
 /** Abbreviations of the index: like those of .debug_abbrev, but without the byte that tells of children. */
 function readIndexAbbreviations(c: Cursor, at: number): AbbreviationTable {
   c.seek(at);
-  const table = new Map<number, import('./abbrev.js').Abbreviation>();
+  const table = new AbbreviationTable();
   for (let code = c.uleb(); code !== 0; code = c.uleb()) {
     const tag = c.uleb();
     const attributes: number[] = [];
@@ -144,7 +144,7 @@ function readIndexAbbreviations(c: Cursor, at: number): AbbreviationTable {
       forms.push(form);
       constants.push(constant);
     }
-    table.set(code, { code, tag, hasChildren: false, attributes, forms, constants, sibling: -1, fixedSize: -1 });
+    table.add({ code, tag, hasChildren: false, attributes, forms, constants, sibling: -1, fixedSize: -1 });
   }
   return table;
 }

@@ -60,68 +60,70 @@ export function indexedList<T extends number>(
 function readRanges(unit: Unit, offset: DebugRangesOffset): AddressRange[] {
   const { addressSize } = unit.header;
   const most = (1n << BigInt(addressSize * 8)) - 1n;
-  const c = unit.dwarf.cursorFrom('.debug_ranges', offset);
-  let base = unit.baseAddress;
-  const ranges: AddressRange[] = [];
-  for (let count = 0; count < MOST_ENTRIES; count++) {
-    const start = c.unsigned(addressSize);
-    const end = c.unsigned(addressSize);
-    if (start === 0n && end === 0n) return ranges;
-    if (start === most) base = end;
-    else if (end > start) ranges.push({ start: base + start, end: base + end });
-  }
-  return c.fail('the list of ranges does not end');
+  return unit.dwarf.readGrowing('.debug_ranges', offset, (c) => {
+    let base = unit.baseAddress;
+    const ranges: AddressRange[] = [];
+    for (let count = 0; count < MOST_ENTRIES; count++) {
+      const start = c.unsigned(addressSize);
+      const end = c.unsigned(addressSize);
+      if (start === 0n && end === 0n) return ranges;
+      if (start === most) base = end;
+      else if (end > start) ranges.push({ start: base + start, end: base + end });
+    }
+    return c.fail('the list of ranges does not end');
+  });
 }
 
 function readRngList(unit: Unit, offset: DebugRngListsOffset): AddressRange[] {
   const { addressSize } = unit.header;
-  const c = unit.dwarf.cursorFrom('.debug_rnglists', offset);
-  let base = unit.baseAddress;
-  const ranges: AddressRange[] = [];
-  const add = (start: bigint, end: bigint) => {
-    if (end > start) ranges.push({ start, end });
-  };
-  for (let count = 0; count < MOST_ENTRIES; count++) {
-    const kind = c.u8();
-    switch (kind) {
-      case 0x00: // DW_RLE_end_of_list
-        return ranges;
-      case 0x01: // DW_RLE_base_addressx
-        base = unit.indexedAddress(c.uleb());
-        break;
-      case 0x02: // DW_RLE_startx_endx
-        add(unit.indexedAddress(c.uleb()), unit.indexedAddress(c.uleb()));
-        break;
-      case 0x03: {
-        // DW_RLE_startx_length
-        const start = unit.indexedAddress(c.uleb());
-        add(start, start + c.uleb64());
-        break;
+  return unit.dwarf.readGrowing('.debug_rnglists', offset, (c) => {
+    let base = unit.baseAddress;
+    const ranges: AddressRange[] = [];
+    const add = (start: bigint, end: bigint) => {
+      if (end > start) ranges.push({ start, end });
+    };
+    for (let count = 0; count < MOST_ENTRIES; count++) {
+      const kind = c.u8();
+      switch (kind) {
+        case 0x00: // DW_RLE_end_of_list
+          return ranges;
+        case 0x01: // DW_RLE_base_addressx
+          base = unit.indexedAddress(c.uleb());
+          break;
+        case 0x02: // DW_RLE_startx_endx
+          add(unit.indexedAddress(c.uleb()), unit.indexedAddress(c.uleb()));
+          break;
+        case 0x03: {
+          // DW_RLE_startx_length
+          const start = unit.indexedAddress(c.uleb());
+          add(start, start + c.uleb64());
+          break;
+        }
+        case 0x04: {
+          // DW_RLE_offset_pair
+          const start = base + c.uleb64();
+          add(start, base + c.uleb64());
+          break;
+        }
+        case 0x05: // DW_RLE_base_address
+          base = c.unsigned(addressSize);
+          break;
+        case 0x06: {
+          // DW_RLE_start_end
+          const start = c.unsigned(addressSize);
+          add(start, c.unsigned(addressSize));
+          break;
+        }
+        case 0x07: {
+          // DW_RLE_start_length
+          const start = c.unsigned(addressSize);
+          add(start, start + c.uleb64());
+          break;
+        }
+        default:
+          c.fail(`unknown kind ${kind} in a list of ranges`, c.position - 1);
       }
-      case 0x04: {
-        // DW_RLE_offset_pair
-        const start = base + c.uleb64();
-        add(start, base + c.uleb64());
-        break;
-      }
-      case 0x05: // DW_RLE_base_address
-        base = c.unsigned(addressSize);
-        break;
-      case 0x06: {
-        // DW_RLE_start_end
-        const start = c.unsigned(addressSize);
-        add(start, c.unsigned(addressSize));
-        break;
-      }
-      case 0x07: {
-        // DW_RLE_start_length
-        const start = c.unsigned(addressSize);
-        add(start, start + c.uleb64());
-        break;
-      }
-      default:
-        c.fail(`unknown kind ${kind} in a list of ranges`, c.position - 1);
     }
-  }
-  return c.fail('the list of ranges does not end');
+    return c.fail('the list of ranges does not end');
+  });
 }

@@ -1,6 +1,6 @@
 // A unit: its header, its root entry and the bases that its other entries' indexed forms count from.
 import { Cursor } from '../io/cursor.js';
-import type { Abbreviation } from './abbrev.js';
+import type { Abbreviation, AbbreviationTable } from './abbrev.js';
 import { DW_AT, DW_FORM, DW_TAG } from './constants.js';
 import { Die } from './die.js';
 import type { Dwarf } from './dwarf.js';
@@ -36,7 +36,7 @@ export class Unit {
   readonly dwarf: Dwarf;
   readonly header: UnitHeader;
   private rootDie: Die | undefined;
-  private table: ReadonlyMap<number, Abbreviation> | undefined;
+  private table: AbbreviationTable | undefined;
   private ownRanges: readonly AddressRange[] | undefined;
   private lineTable: LineTable | null | undefined;
 
@@ -72,8 +72,8 @@ export class Unit {
     return c;
   }
 
-  get abbreviations(): ReadonlyMap<number, Abbreviation> {
-    this.table ??= this.dwarf.abbreviations(this.header.abbreviations);
+  get abbreviations(): AbbreviationTable {
+    this.table ??= this.dwarf.abbreviations(this.header.abbreviations, this.header);
     return this.table;
   }
 
@@ -82,7 +82,8 @@ export class Unit {
     const at = c.position;
     const code = c.uleb();
     if (code === 0) return undefined;
-    return this.abbreviations.get(code) ?? c.fail(`unknown abbreviation code ${code}`, at);
+    const table = this.table ?? this.abbreviations;
+    return table.get(code) ?? c.fail(`unknown abbreviation code ${code}`, at);
   }
 
   /** The unit's own entry: DW_TAG_compile_unit as a rule. */

@@ -150,7 +150,13 @@ export class ElfFile {
       }
       const step = Math.max(sectionEntry, wanted);
       if (sectionCount * step > source.size) this.fail(sectionOffset, `${sectionCount} section headers do not fit`);
-      const raw = Array.from({ length: sectionCount }, (_, index) => this.sectionHeader(sectionOffset + index * step));
+      // One read for all of them; where the table runs over the file's end, the first header that does is the fault.
+      const fits = sectionOffset + sectionCount * step <= source.size;
+      const table = fits ? this.cursor(sectionOffset, sectionCount * step) : undefined;
+      const raw = Array.from({ length: sectionCount }, (_, index) => {
+        table?.seek(index * step);
+        return this.sectionHeader(sectionOffset + index * step, table);
+      });
       const names = raw[namesIndex];
       const namesWindow =
         names && names.type !== SHT_NOBITS && names.offset + names.size <= source.size
@@ -224,8 +230,10 @@ export class ElfFile {
     return this.is64 ? c.offset64() : c.u32();
   }
 
-  private sectionHeader(at: number): Omit<ElfSection, 'index' | 'name'> & { nameOffset: number } {
-    const c = this.cursor(at, this.is64 ? 64 : 40);
+  private sectionHeader(
+    at: number,
+    c = this.cursor(at, this.is64 ? 64 : 40),
+  ): Omit<ElfSection, 'index' | 'name'> & { nameOffset: number } {
     const nameOffset = c.u32();
     const type = c.u32();
     // Flags above 2^32 are OS-specific ones that nothing here asks for.

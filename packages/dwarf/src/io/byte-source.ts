@@ -15,6 +15,8 @@ export interface ByteSource {
    * @throws BinaryFault where the range is not inside the source
    */
   read(offset: number, length: number): Uint8Array;
+  /** Fills the caller's buffer from an offset on, where that is cheaper than {@link read}; with the same faults. */
+  readInto?(offset: number, into: Uint8Array): void;
   /** Gives back what the source holds; reading afterwards is a bug. */
   close(): void;
 }
@@ -59,6 +61,10 @@ export function openFileSource(path: string): ByteSource {
       const bytes = Buffer.allocUnsafe(length);
       readFully(descriptor, bytes, offset, path);
       return bytes;
+    },
+    readInto(offset, into) {
+      checkRange(this, offset, into.length);
+      readFully(descriptor, into, offset, path);
     },
     close() {
       if (open) closeSync(descriptor);
