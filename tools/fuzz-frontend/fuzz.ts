@@ -1,9 +1,8 @@
-// Runs random scripts through passes 1 and 2 and prints figures: `npx tsx --conditions=source tools/fuzz-frontend/fuzz.ts
-// [cases] [seed]`. The first script that throws, takes over a second, or needs too much memory is printed, and the exit
-// status is 1.
+// Runs random scripts through passes 1 and 2 and prints figures; `run.mjs` beside it bundles and starts it. The first
+// script that throws, takes over a second, or needs too much memory is printed, and the exit status is 1.
 import { performance } from 'node:perf_hooks';
 import fc from 'fast-check';
-import { openFrontEnd } from './front-end.js';
+import { openFrontEnd, processorTime } from './front-end.js';
 import { scripts } from './scripts.js';
 
 const SECOND = 1000;
@@ -17,17 +16,26 @@ const reached = new Map<string, number>();
 const codes = new Map<string, number>();
 const begin = performance.now();
 let slowest = 0;
+let count = 0;
+
+function peakMemory(): number {
+  return Math.round(process.resourceUsage().maxRSS / 1024);
+}
 
 try {
   fc.assert(
     fc.property(scripts(), (text) => {
+      count += 1;
       const result = run(text, ['5', 'begin']);
+      let { milliseconds } = result;
+      if (milliseconds > SECOND) milliseconds = processorTime(() => run(text, ['5', 'begin']));
+      if (milliseconds > SECOND) throw new Error(`takes ${Math.round(milliseconds)} ms`);
+      slowest = Math.max(slowest, milliseconds);
       reached.set(result.reached, (reached.get(result.reached) ?? 0) + 1);
       for (const { code } of result.diagnostics) codes.set(code, (codes.get(code) ?? 0) + 1);
-      slowest = Math.max(slowest, result.milliseconds);
-      if (result.milliseconds > SECOND) throw new Error(`took ${Math.round(result.milliseconds)} ms`);
-      const memory = process.memoryUsage.rss() / 2 ** 20;
-      if (memory > MEMORY_LIMIT) throw new Error(`the process has grown to ${Math.round(memory)} MB`);
+      // The most that there ever was; asking costs as much as a small script.
+      if (count % 100 === 0 && peakMemory() > MEMORY_LIMIT)
+        throw new Error(`the process has grown to ${peakMemory()} MB`);
     }),
     { numRuns: cases, seed },
   );
@@ -38,13 +46,17 @@ try {
 }
 
 const seconds = (performance.now() - begin) / 1000;
-const peak = Math.round(process.resourceUsage().maxRSS / 1024);
-console.log(`${cases} cases, seed ${seed}: ${seconds.toFixed(0)} s, slowest ${slowest.toFixed(0)} ms, peak ${peak} MB`);
-for (const [stage, count] of reached) console.log(`  ended in ${stage}: ${count}`);
+const used = process.cpuUsage();
+const processor = (used.user + used.system) / 1e6;
+console.log(
+  `${count} cases, seed ${seed}: ${seconds.toFixed(0)} s, ${processor.toFixed(0)} s of processor time, ` +
+    `${(count / processor).toFixed(0)} cases a second of it; slowest ${slowest.toFixed(0)} ms, peak ${peakMemory()} MB`,
+);
+for (const [stage, times] of reached) console.log(`  ended in ${stage}: ${times}`);
 const frequent = [...codes].sort((a, b) => b[1] - a[1]);
 console.log(
   `  ${frequent.length} kinds of message; most frequent: ${frequent
     .slice(0, 8)
-    .map(([code, count]) => `${code} ${count}`)
+    .map(([code, times]) => `${code} ${times}`)
     .join(', ')}`,
 );

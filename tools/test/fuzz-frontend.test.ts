@@ -13,10 +13,8 @@ test('random scripts get diagnostics from passes 1 and 2, never an exception or 
   const reached = new Set<string>();
   fc.assert(
     fc.property(scripts(), (text) => {
-      const result = run(text, ['5', 'begin']);
-      reached.add(result.reached);
-      // Only a hang takes this long; how fast scripts are is the benchmark's business.
-      expect(result.milliseconds).toBeLessThan(20_000);
+      // A hang meets the runner's limit; how long each script takes is what `fuzz.ts` looks at.
+      reached.add(run(text, ['5', 'begin']).reached);
     }),
     { numRuns: runs, seed: 20240607 },
   );

@@ -189,7 +189,8 @@ export class FrontEnd {
     const shipped = packageFolder('tapset');
     const { value, diagnostics } = await openTapset({
       folders: [...options.tapsetFolders, join(shipped, 'stp')],
-      shipped: { folder: join(shipped, 'stp'), index: join(shipped, 'dist', 'index.json') },
+      // `./stap` of a checkout bundles anew when a tapset file has changed, and with it makes the index anew.
+      shipped: { folder: join(shipped, 'stp'), index: join(shipped, 'dist', 'index.json'), trusted: true },
       kernelRelease: place.release,
       architecture: hostArchitecture(),
       ...(options.disableCache ? {} : { cacheFolder: cache }),

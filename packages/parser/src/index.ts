@@ -78,7 +78,7 @@ export { decodeScript } from './lexical/literals.js';
 export { type Macro, type PreprocessorFacts, SYSTEMTAP_VERSION } from './lexical/preprocessor.js';
 export { type Comment, isKeyword } from './lexical/scanner.js';
 export { dottedName, NameCollector, type ReferencedNames } from './names.js';
-export { type LibraryFile, type ParseInput, parse, parsePass, type ScriptLibrary } from './parse.js';
+export { type LibraryFile, ParsedLibrary, type ParseInput, parse, parsePass, type ScriptLibrary } from './parse.js';
 export {
   type MacroFile,
   NO_FACTS,
@@ -88,5 +88,6 @@ export {
   type ScriptOutcome,
 } from './parse-script.js';
 export { printAst } from './print.js';
+export { type Dotted, DottedTree, dotted, mayReach } from './reach.js';
 export { type SyntaxKind, type SyntaxToken, tokenize } from './tokenize.js';
 export { childrenOf, type VisitAction, visitNode } from './visitor.js';

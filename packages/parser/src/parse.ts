@@ -3,7 +3,13 @@ import { type Diagnostic, definePass, type Outcome, type Pass, type SourceText }
 import type { Ast, ScriptFile } from './ast.js';
 import type { Macro, PreprocessorFacts } from './lexical/preprocessor.js';
 import type { ReferencedNames } from './names.js';
-import { type ParseScriptOptions, parseMacros, parseScript } from './parse-script.js';
+import {
+  type MacroFile,
+  type ParseScriptOptions,
+  parseMacros,
+  parseScript,
+  type ScriptOutcome,
+} from './parse-script.js';
 import { Reach } from './reach.js';
 
 /** A file of a library. */
@@ -29,6 +35,17 @@ export interface ParseInput {
   readonly arguments?: readonly string[];
   readonly facts: PreprocessorFacts;
   readonly library?: ScriptLibrary;
+  /** What earlier calls read of the same library, for the same facts and arguments; this call adds to it. */
+  readonly parsed?: ParsedLibrary;
+}
+
+/**
+ * Library files that were read already: for programs that parse many scripts, such as an editor. One is good for one
+ * library, one set of facts and one list of arguments.
+ */
+export class ParsedLibrary {
+  readonly files = new Map<string, { readonly text: string; readonly outcome: ScriptOutcome }>();
+  readonly macroFiles = new Map<string, MacroFile & { readonly source: SourceText }>();
 }
 
 /**
@@ -48,13 +65,15 @@ export function parse(input: ParseInput): Outcome<Ast> {
     libraryMacro: (name) => macros.find(name),
     nearestMacros: (name) => input.library?.nearest('macro', name) ?? [],
   };
+  const { files } = input.parsed ?? new ParsedLibrary();
   const read = (source: SourceText, privileged: boolean): ScriptFile => {
     sources.set(source.name, { name: source.name, text: source.text });
-    const outcome = parseScript(source, {
-      ...options,
-      privileged,
-      embeddedCode: privileged || input.facts.guru === true,
-    });
+    const known = privileged ? files.get(source.name) : undefined;
+    const outcome =
+      known?.text === source.text
+        ? known.outcome
+        : parseScript(source, { ...options, privileged, embeddedCode: privileged || input.facts.guru === true });
+    if (privileged) files.set(source.name, { text: source.text, outcome });
     for (const diagnostic of outcome.diagnostics) diagnostics.push(diagnostic);
     for (const argument of outcome.argumentSources) sources.set(argument.name, argument);
     return outcome.value;
@@ -97,13 +116,17 @@ export function parse(input: ParseInput): Outcome<Ast> {
 /** The macros of the library, file by file as they are asked for. */
 class LibraryMacros {
   private readonly found = new Map<string, Macro | undefined>();
-  private readonly files = new Map<string, ReadonlyMap<string, Macro>>();
+  private readonly files: ParsedLibrary['macroFiles'];
 
   constructor(
     private readonly input: ParseInput,
     private readonly sources: Map<string, SourceText>,
     private readonly diagnostics: Diagnostic[],
-  ) {}
+  ) {
+    this.files = (input.parsed ?? new ParsedLibrary()).macroFiles;
+    // A file that was read before may hold expansions of theirs.
+    for (const { source } of this.files.values()) sources.set(source.name, source);
+  }
 
   find(name: string): Macro | undefined {
     if (this.found.has(name)) return this.found.get(name);
@@ -118,9 +141,9 @@ class LibraryMacros {
 
   private read(file: LibraryFile): ReadonlyMap<string, Macro> {
     const known = this.files.get(file.name);
-    if (known) return known;
-    this.files.set(file.name, new Map());
+    if (known?.source.text === file.text) return known.macros;
     const source: SourceText = { name: file.name, text: file.text };
+    this.files.set(file.name, { source, macros: new Map(), diagnostics: [] });
     this.sources.set(file.name, source);
     const outcome = parseMacros(source, {
       facts: this.input.facts,
@@ -128,7 +151,7 @@ class LibraryMacros {
       libraryMacro: (name) => this.find(name),
     });
     for (const diagnostic of outcome.diagnostics) this.diagnostics.push(diagnostic);
-    this.files.set(file.name, outcome.macros);
+    this.files.set(file.name, { ...outcome, source });
     return outcome.macros;
   }
 }

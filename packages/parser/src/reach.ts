@@ -21,38 +21,68 @@ interface AliasEntry {
 export interface Dotted {
   readonly text: string;
   readonly parts: readonly string[];
-  /** What stands before `**`, where that is in it. */
-  readonly open?: string;
+  /** What stands between the stars of each part; undefined where no part has one. */
+  readonly pieces: readonly (readonly string[])[] | undefined;
+  /** What stands before `**`, where that is in it, and the pieces of all that may follow it. */
+  readonly open: { readonly text: string; readonly pieces: readonly string[] } | undefined;
 }
 
 /** Takes a dotted name apart. */
 export function dotted(text: string): Dotted {
+  const parts = text.split('.');
+  if (!text.includes('*')) return { text, parts, pieces: undefined, open: undefined };
   const stars = text.indexOf('**');
-  return { text, parts: text.split('.'), ...(stars === -1 ? {} : { open: text.slice(0, stars) }) };
+  const open = stars === -1 ? undefined : text.slice(0, stars);
+  return {
+    text,
+    parts,
+    pieces: parts.map((part) => part.split('*')),
+    open: open === undefined ? undefined : { text: open, pieces: `${open}*`.split('*') },
+  };
 }
 
-/** Names by their first part; those whose first part has a wildcard apart. */
-class ByFirstPart<T> {
-  private readonly plain = new Map<string, T[]>();
-  private readonly wild: T[] = [];
-  private readonly all: T[] = [];
+interface Branch<T> {
+  readonly children: Map<string, Branch<T>>;
+  readonly values: T[];
+}
+
+/**
+ * Values by dotted names, as a tree of their parts up to the first that has a wildcard: `syscall.open.**` stands for a
+ * place among thousands of `syscall.…`, and only what is on the way there or below can have to do with it.
+ */
+export class DottedTree<T> {
+  private readonly root: Branch<T> = { children: new Map(), values: [] };
 
   add(name: Dotted, value: T): void {
-    const first = name.parts[0]!;
-    this.all.push(value);
-    if (first.includes('*')) this.wild.push(value);
-    else push(this.plain, first, value);
+    let branch = this.root;
+    for (const part of name.parts) {
+      if (part.includes('*')) break;
+      let child = branch.children.get(part);
+      if (!child) {
+        child = { children: new Map(), values: [] };
+        branch.children.set(part, child);
+      }
+      branch = child;
+    }
+    branch.values.push(value);
   }
 
-  /** What a name with that first part may have to do with. */
-  *near(name: Dotted): Iterable<T> {
-    const first = name.parts[0]!;
-    if (first.includes('*')) {
-      yield* this.all;
-      return;
+  /** What a name may have to do with: a superset of what reaches it and of what it reaches. */
+  near(name: Dotted): readonly T[] {
+    const found: T[] = [];
+    let branch: Branch<T> | undefined = this.root;
+    for (const part of name.parts) {
+      if (part.includes('*')) break;
+      found.push(...branch.values);
+      branch = branch.children.get(part);
+      if (!branch) return found;
     }
-    yield* this.plain.get(first) ?? [];
-    yield* this.wild;
+    const below = [branch];
+    for (const one of below) {
+      for (const value of one.values) found.push(value);
+      for (const child of one.children.values()) below.push(child);
+    }
+    return found;
   }
 }
 
@@ -66,8 +96,8 @@ export class Reach {
   private readonly entries: LibraryEntry[] = [];
   private readonly functions = new Map<string, { node: FunctionDeclaration; entry: LibraryEntry }[]>();
   private readonly globals = new Map<string, LibraryEntry[]>();
-  private readonly aliases = new ByFirstPart<AliasEntry>();
-  private readonly points = new ByFirstPart<Dotted>();
+  private readonly aliases = new DottedTree<AliasEntry>();
+  private readonly points = new DottedTree<Dotted>();
   private suffixed = 0;
   private readonly seen = { functions: new Set<string>(), variables: new Set<string>() };
 
@@ -179,27 +209,30 @@ function push<K, V>(map: Map<K, V[]>, key: K, value: V): void {
  * @param alias the alias's
  */
 export function mayReach(point: Dotted, alias: Dotted): boolean {
-  const { open } = point;
+  const { open, pieces } = point;
   if (open !== undefined) {
     // Anything may follow two stars, so only what stands before them is compared.
-    return open.startsWith(`${alias.text}.`) || fits(`${open}*`, alias.text);
+    return fits(open.pieces, alias.text) || open.text.startsWith(`${alias.text}.`);
   }
-  return (
-    alias.parts.length <= point.parts.length && alias.parts.every((part, index) => fits(point.parts[index]!, part))
-  );
+  const { parts } = alias;
+  if (parts.length > point.parts.length) return false;
+  for (let at = 0; at < parts.length; at++) {
+    if (pieces === undefined ? point.parts[at] !== parts[at] : !fits(pieces[at]!, parts[at]!)) return false;
+  }
+  return true;
 }
 
-function fits(pattern: string, name: string): boolean {
-  if (!pattern.includes('*')) return pattern === name;
-  const pieces = pattern.split('*');
-  const last = pieces.pop()!;
-  const [first = ''] = pieces;
+/** Whether a name is the pieces, in order, with anything between them. */
+function fits(pieces: readonly string[], name: string): boolean {
+  const first = pieces[0]!;
+  if (pieces.length === 1) return first === name;
   if (!name.startsWith(first)) return false;
   let at = first.length;
-  for (const piece of pieces.slice(1)) {
-    const found = name.indexOf(piece, at);
+  for (let index = 1; index < pieces.length - 1; index++) {
+    const found = name.indexOf(pieces[index]!, at);
     if (found === -1) return false;
-    at = found + piece.length;
+    at = found + pieces[index]!.length;
   }
+  const last = pieces[pieces.length - 1]!;
   return name.length - last.length >= at && name.endsWith(last);
 }

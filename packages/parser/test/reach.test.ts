@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parse, type ScriptLibrary } from '../src/index.js';
+import { type LibraryFile, ParsedLibrary, parse, type ScriptLibrary } from '../src/index.js';
 import { dotted, mayReach } from '../src/reach.js';
 import { FACTS } from './support.js';
 
@@ -107,4 +107,33 @@ test('a point reaches an alias whose parts fit, with wildcards and suffixes', ()
   expect(reaches('sys**', 'vfs.read')).toBe(false);
   expect(reaches('vfs.read.**', 'vfs.read')).toBe(true);
   expect(reaches('**', 'vfs.read')).toBe(true);
+});
+
+test('library files that were parsed before are not parsed again, macros included', () => {
+  const files: Record<string, LibraryFile> = {
+    f: { name: 'f.stp', text: 'function f() { return @m }' },
+    m: { name: 'm.stpm', text: '@define m %( $1 + nothing( %)' },
+  };
+  const library: ScriptLibrary = {
+    filesFor: (names) => (names.functions.has('f') ? [files.f!] : []),
+    macro: (name) => (name === 'm' ? files.m : undefined),
+    nearest: () => [],
+  };
+  const parsed = new ParsedLibrary();
+  const run = () =>
+    parse({
+      scripts: [{ name: '<input>', text: 'probe end { f() }' }],
+      facts: FACTS,
+      library,
+      parsed,
+      arguments: ['1'],
+    });
+  const first = run();
+  const again = run();
+  expect(first.diagnostics.length).toBeGreaterThan(0);
+  expect(again.diagnostics).toEqual(first.diagnostics);
+  expect(again.value.library).toEqual(first.value.library);
+  expect(new Set(again.value.sources)).toEqual(new Set(first.value.sources));
+  files.f = { name: 'f.stp', text: 'function f() { return 1 }' };
+  expect(run().diagnostics).toEqual([]);
 });

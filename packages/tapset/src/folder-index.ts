@@ -1,6 +1,8 @@
 // The index of one tapset folder: each file with the names it defines. The shipped folder's index is made when the
 // package is built; other folders' indexes are made on first use and kept in the cache. An index is good as long as
-// every file has the size that was seen and none is younger than the index.
+// every file has the size that was seen and none is younger than the index. Where whoever opens the tapset has built the
+// index together with the files, as the command line has, it is taken as it is: looking at hundreds of files takes longer
+// than everything else that is done with the index.
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -70,10 +72,18 @@ export function buildFolderIndex(folder: string, files: readonly { path: string;
  * written to the cache. A cache that can't be written costs time, nothing else.
  *
  * @param folder the tapset folder
- * @param places `prebuilt` is the index file that ships with the folder; `cacheFolder` takes the others
+ * @param places `prebuilt` is the index file that ships with the folder, `trusted` where the two belong together for
+ *   sure; `cacheFolder` takes the others
  * @throws the file system's error where the folder can't be read
  */
-export function folderIndex(folder: string, places: { prebuilt?: string; cacheFolder?: string }): FolderIndex {
+export function folderIndex(
+  folder: string,
+  places: { prebuilt?: string; trusted?: boolean; cacheFolder?: string },
+): FolderIndex {
+  if (places.prebuilt !== undefined && places.trusted) {
+    const index = readIndex(places.prebuilt, undefined);
+    if (index) return index;
+  }
   const files = listFiles(folder);
   const cached =
     places.cacheFolder === undefined
@@ -88,11 +98,13 @@ export function folderIndex(folder: string, places: { prebuilt?: string; cacheFo
   return index;
 }
 
-function readIndex(path: string, files: readonly SeenFile[]): FolderIndex | undefined {
+function readIndex(path: string, files: readonly SeenFile[] | undefined): FolderIndex | undefined {
   try {
-    const { mtimeMs } = statSync(path);
     const index = JSON.parse(readFileSync(path, 'utf8')) as FolderIndex;
-    if (index.version !== INDEX_VERSION || index.files.length !== files.length) return undefined;
+    if (index.version !== INDEX_VERSION) return undefined;
+    if (files === undefined) return index;
+    const { mtimeMs } = statSync(path);
+    if (index.files.length !== files.length) return undefined;
     for (const [at, file] of files.entries()) {
       const known = index.files[at]!;
       if (known.path !== file.path || known.size !== file.size || file.modified > mtimeMs) return undefined;

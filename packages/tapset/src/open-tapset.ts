@@ -1,9 +1,18 @@
 // Opens the tapset: the `-I` folders and the shipped one as one library, from which a script takes only the files whose
 // names it uses. Nothing but the indexes is read until then.
 import { readFileSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { decodeScript, type LibraryFile, type ReferencedNames, type ScriptLibrary } from '@stapkit/parser';
+import {
+  type Dotted,
+  DottedTree,
+  decodeScript,
+  dotted,
+  type LibraryFile,
+  mayReach,
+  type ReferencedNames,
+  type ScriptLibrary,
+} from '@stapkit/parser';
 import { type Diagnostic, editDistance, type Outcome } from '@stapkit/pass';
 import { cannotReadFolder } from './diagnostics.js';
 import { folderIndex, type IndexedFile } from './folder-index.js';
@@ -24,8 +33,11 @@ export interface TapsetOptions {
   readonly architecture: string;
   /** Where indexes of folders other than the shipped one are kept; without it they are made on every run. */
   readonly cacheFolder?: string;
-  /** The shipped folder and its index where they are not beside this file, as in a bundle. */
-  readonly shipped?: { readonly folder: string; readonly index: string };
+  /**
+   * The shipped folder and its index where they are not beside this file, as in a bundle. `trusted` says that the index
+   * was made of the very files that are there: they are not looked at then.
+   */
+  readonly shipped?: { readonly folder: string; readonly index: string; readonly trusted?: boolean };
 }
 
 /** A library that can also be listed whole, for `--dump-functions`, `--dump-probe-aliases` and the reference docs. */
@@ -39,8 +51,9 @@ export interface Tapset extends ScriptLibrary {
 }
 
 interface TapsetFile {
-  readonly path: string;
-  readonly folder: number;
+  /** The index's number in the search path, and its folder. */
+  readonly number: number;
+  readonly folder: string;
   readonly names: IndexedFile;
 }
 
@@ -53,22 +66,25 @@ interface TapsetFile {
 export async function openTapset(options: TapsetOptions): Promise<Outcome<Tapset>> {
   const diagnostics: Diagnostic[] = [];
   const files: TapsetFile[] = [];
-  const shipped = options.shipped ?? { folder: tapsetFolder, index: tapsetIndexFile };
+  const shipped: NonNullable<TapsetOptions['shipped']> = options.shipped ?? {
+    folder: tapsetFolder,
+    index: tapsetIndexFile,
+  };
   const subfolders = searchFolders(options.kernelRelease, options.architecture);
   for (const [number, folder] of options.folders.entries()) {
     try {
       const index = folderIndex(folder, {
         cacheFolder: options.cacheFolder,
-        ...(folder === shipped.folder ? { prebuilt: shipped.index } : {}),
+        ...(folder === shipped.folder ? { prebuilt: shipped.index, trusted: shipped.trusted === true } : {}),
       });
+      const bySubfolder = groupBy(index.files, (file) => folderOf(file.path));
       const seen = new Set<string>();
-      const byFolder = groupBy(index.files, (file) => folderOf(file.path));
       for (const subfolder of subfolders) {
-        for (const file of byFolder.get(subfolder) ?? []) {
-          const name = basename(file.path);
+        for (const file of bySubfolder.get(subfolder) ?? []) {
+          const name = subfolder === '' ? file.path : file.path.slice(subfolder.length + 1);
           if (seen.has(name)) continue;
           seen.add(name);
-          files.push({ path: join(folder, file.path), folder: number, names: file });
+          files.push({ number, folder, names: file });
         }
       }
     } catch (error) {
@@ -86,66 +102,83 @@ function folderOf(path: string): string {
 function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, T[]> {
   const groups = new Map<string, T[]>();
   for (const item of items) {
-    const group = groups.get(key(item));
+    const name = key(item);
+    const group = groups.get(name);
     if (group) group.push(item);
-    else groups.set(key(item), [item]);
+    else groups.set(name, [item]);
   }
   return groups;
 }
 
 function libraryOf(files: readonly TapsetFile[]): Tapset {
-  const scripts = files.filter((file) => file.path.endsWith('.stp'));
-  const functions = definers(scripts, (names) => names.functions);
-  const globals = definers(scripts, (names) => names.globals);
-  const probes = definers(scripts, (names) => names.probes);
-  const macros = definers(
-    files.filter((file) => file.path.endsWith('.stpm')),
-    (names) => names.macros,
-  );
-  const texts = new Map<string, LibraryFile>();
+  const scripts = files.filter((file) => file.names.path.endsWith('.stp'));
+  const macroFiles = files.filter((file) => file.names.path.endsWith('.stpm'));
+  // Made when they are first asked for: a script without library macros needs no table of macros.
+  const functions = once(() => definers(scripts, (names) => names.functions));
+  const globals = once(() => definers(scripts, (names) => names.globals));
+  const probes = once(() => definers(scripts, (names) => names.probes));
+  const macros = once(() => definers(macroFiles, (names) => names.macros));
+  const points = once(() => {
+    const table = new DottedTree<Dotted>();
+    for (const name of probes().keys()) {
+      const point = dotted(name);
+      table.add(point, point);
+    }
+    return table;
+  });
+  const texts = new Map<TapsetFile, LibraryFile>();
   const read = (file: TapsetFile): LibraryFile => {
-    let known = texts.get(file.path);
+    let known = texts.get(file);
     if (!known) {
-      known = { name: file.path, text: decodeScript(readFileSync(file.path)) };
-      texts.set(file.path, known);
+      const path = join(file.folder, file.names.path);
+      known = { name: path, text: decodeScript(readFileSync(path)) };
+      texts.set(file, known);
     }
     return known;
   };
   const tables = { function: functions, variable: globals, probe: probes, macro: macros };
   const matchingProbes = (pattern: string): string[] => {
+    const found: string[] = [];
     if (!pattern.includes('*')) {
       // Without wildcards only the prefixes of the name can match, which saves a walk over thousands of aliases.
-      const parts = pattern.split('.');
-      const found: string[] = [];
-      for (let count = 1; count <= parts.length; count++) {
-        const prefix = parts.slice(0, count).join('.');
-        if (probes.has(prefix)) found.push(prefix);
+      for (let dot = pattern.indexOf('.'); ; dot = pattern.indexOf('.', dot + 1)) {
+        const prefix = dot === -1 ? pattern : pattern.slice(0, dot);
+        if (probes().has(prefix)) found.push(prefix);
+        if (dot === -1) return found;
       }
-      return found;
     }
-    const parts = pattern.split('.').map(globOf);
-    return [...probes.keys()].filter((name) => matchesAlias(name.split('.'), parts));
+    const wanted = dotted(pattern);
+    for (const name of points().near(wanted)) if (mayReach(wanted, name)) found.push(name.text);
+    return found;
   };
   return {
     filesFor(names: ReferencedNames): readonly LibraryFile[] {
       const found = new Set<TapsetFile>();
-      for (const name of names.functions) for (const file of functions.get(name) ?? []) found.add(file);
-      for (const name of names.variables) for (const file of globals.get(name) ?? []) found.add(file);
+      for (const name of names.functions) for (const file of functions().get(name) ?? []) found.add(file);
+      for (const name of names.variables) for (const file of globals().get(name) ?? []) found.add(file);
       for (const pattern of names.probes) {
-        for (const name of matchingProbes(pattern)) for (const file of probes.get(name) ?? []) found.add(file);
+        for (const name of matchingProbes(pattern)) for (const file of probes().get(name) ?? []) found.add(file);
       }
       return [...found].map(read);
     },
     macro(name: string): LibraryFile | undefined {
-      const file = macros.get(name)?.[0];
+      const file = macros().get(name)?.[0];
       return file && read(file);
     },
     nearest(kind, name) {
-      return similarNames(name, tables[kind].keys());
+      return similarNames(name, tables[kind]().keys());
     },
     allFiles: () => scripts.map(read),
-    names: (kind) => [...tables[kind].keys()].sort(),
+    names: (kind) => [...tables[kind]().keys()].sort(),
     matchingProbes,
+  };
+}
+
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined;
+  return () => {
+    made ??= { value: make() };
+    return made.value;
   };
 }
 
@@ -159,25 +192,10 @@ function definers(
     for (const name of select(file.names)) {
       const known = table.get(name);
       if (!known) table.set(name, [file]);
-      else if (known[0]!.folder === file.folder) known.push(file);
+      else if (known[0]!.number === file.number) known.push(file);
     }
   }
   return table;
-}
-
-function globOf(part: string): RegExp | '**' {
-  if (part.includes('**')) return '**';
-  return new RegExp(`^${part.replace(/[.+^${}()|[\]\\?]/g, '\\$&').replace(/\*/g, '.*')}$`);
-}
-
-/** An alias matches where all its parts do; what is left of the pattern is a suffix for the points behind the alias. */
-function matchesAlias(name: readonly string[], pattern: readonly (RegExp | '**')[]): boolean {
-  for (const [index, part] of name.entries()) {
-    const glob = pattern[index];
-    if (glob === '**') return true;
-    if (!glob?.test(part)) return false;
-  }
-  return true;
 }
 
 /** The five nearest names; two swapped letters are a distance of 2, so even short names get that much. */

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openTapset, searchFolders, tapsetFolder } from '../src/index.js';
+import { buildFolderIndex, openTapset, searchFolders, tapsetFolder } from '../src/index.js';
 
 let folder: string;
 
@@ -115,4 +115,18 @@ test('the shipped tapset has what the documents name', async () => {
   expect(tapset.filesFor(asking({ functions: ['exit'] })).map((file) => file.name)).toEqual([
     join(tapsetFolder, 'logging.stp'),
   ]);
+});
+
+test('a trusted index is taken without a look at the files', async () => {
+  write('stp/a.stp', 'function f () { }');
+  const index = join(folder, 'index.json');
+  writeFileSync(index, JSON.stringify(buildFolderIndex(join(folder, 'stp'))));
+  write('stp/b.stp', 'function g () { }');
+  const names = async (trusted: boolean) => {
+    const shipped = { folder: join(folder, 'stp'), index, trusted };
+    const options = { folders: [shipped.folder], kernelRelease: '6.1.0', architecture: 'x86_64', shipped };
+    return (await openTapset(options)).value.names('function');
+  };
+  expect(await names(true)).toEqual(['f']);
+  expect(await names(false)).toEqual(['f', 'g']);
 });
