@@ -137,3 +137,4 @@ export {
   openKernel,
 } from './kernel/open-kernel.js';
 export { kernelDebugCandidates, type OpenKernelDebugOptions, openKernelDebug } from './kernel/open-kernel-debug.js';
+export { type DemangleOptions, demangle, manglingOf } from './names/demangle.js';
