@@ -2,12 +2,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type ElaborateOptions, elaboratePass, summarizeElaborated } from '@stapkit/elaborator';
+import { type Elaborated, type ElaborateOptions, elaboratePass, summarizeElaborated } from '@stapkit/elaborator';
 import { type BuildOptions, buildPass, findKernelBuild, openRuntime } from '@stapkit/kbuild';
 import { type ParseInput, parsePass } from '@stapkit/parser';
 import { DiagnosticError, hasErrors, type Outcome, type Pass, type PassContext, type SourceText } from '@stapkit/pass';
 import { openTapset, type Tapset } from '@stapkit/tapset';
-import { type CModule, translatePass } from '@stapkit/translator';
+import { type CModule, type TranslateOptions, translatePass } from '@stapkit/translator';
 import { packageFolder } from './folders.js';
 import type { CommandIo } from './io.js';
 import type { Intermediate } from './ir-file.js';
@@ -98,12 +98,8 @@ async function runPasses(
     current = { pass: 2, ir: elaborated };
   }
   if (current.pass === 2 && last > 2) {
-    const elaborated = current.ir;
-    const pass: Pass<typeof elaborated, CModule> = translatePass({
-      defines: options.defines,
-      suppressHandlerErrors: options.suppressHandlerErrors,
-      suppressTimeLimits: options.suppressTimeLimits,
-    });
+    const elaborated = options.hideGlobals ? withoutDisplay(current.ir) : current.ir;
+    const pass: Pass<Elaborated, CModule> = translatePass(translateOptions(options));
     const path = join(settings.temporary, 'stap_src.c');
     const translated = await timed(
       settings,
@@ -133,6 +129,23 @@ async function runPasses(
     current = { pass: 4, ir: built };
   }
   return { intermediate: current };
+}
+
+/** What the command line says of pass 3. */
+export function translateOptions(options: StapOptions): TranslateOptions {
+  return {
+    defines: options.defines,
+    suppressHandlerErrors: options.suppressHandlerErrors,
+    suppressTimeLimits: options.suppressTimeLimits,
+    timing: options.timing,
+    monitor: options.monitor !== undefined,
+    skipBadVariables: options.skipBadVariables,
+  };
+}
+
+/** `--no-global-var-display` */
+function withoutDisplay(script: Elaborated): Elaborated {
+  return { ...script, globals: script.globals.map((global) => ({ ...global, printAtEnd: false })) };
 }
 
 /**
@@ -227,6 +240,7 @@ export class FrontEnd {
       ...(this.library ? { names: this.library } : {}),
       guru: options.guru,
       unoptimized: options.unoptimized,
+      skipBadVariables: options.skipBadVariables,
       privilege: options.privilege,
       ...(options.dumpAfter === undefined
         ? {}

@@ -1,10 +1,12 @@
 // Pass 5 in the embedded guest: the same module, and the same staprun, run by the guest's own Node from the shared files.
 import { open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { ReadStream } from 'node:tty';
 import { DiagnosticError } from '@stapkit/pass';
 import { connectGuest, type Guest, type GuestProcess, guestsFolder, listGuests, startGuest } from '@stapkit/vm';
 import type { ChainSettings } from './chain.js';
 import { packageFolder } from './folders.js';
+import type { CommandIo } from './io.js';
 import type { Place } from './place.js';
 import { Interrupted } from './process-io.js';
 
@@ -24,6 +26,7 @@ export async function runStaprunInGuest(
   words: readonly string[],
 ): Promise<number> {
   const { io, options } = settings;
+  const terminal = options.monitor === undefined ? undefined : openTerminal(io);
   const output = options.outputFile === undefined ? undefined : await openOutput(resolve(io.cwd, options.outputFile));
   try {
     const guest = await openGuest(settings, place);
@@ -41,6 +44,7 @@ export async function runStaprunInGuest(
           path: join(packageFolder('staprun'), 'bundle', 'staprun.cjs'),
           argv: words,
           cwd: io.cwd,
+          ...(terminal ? { env: terminal.env, stdin: io.stdin } : {}),
           onStart: (started) => {
             child = started;
             if (io.signal.aborted) forward();
@@ -63,8 +67,36 @@ export async function runStaprunInGuest(
       await guest.close();
     }
   } finally {
+    terminal?.close();
     await output?.close();
   }
+}
+
+/**
+ * Hands this terminal to the guest's staprun: its keys go there one by one, and its size is told.
+ *
+ * @throws DiagnosticError where there is none
+ */
+function openTerminal(io: CommandIo): { readonly env: Record<string, string>; close(): void } {
+  const input = io.stdin instanceof ReadStream ? io.stdin : undefined;
+  const size = io.stdoutIsTerminal ? io.terminalSize?.() : undefined;
+  if (!input || !size) {
+    throw new DiagnosticError({
+      code: 'driver/no-terminal',
+      severity: 'error',
+      class: 'usage',
+      message: 'a monitor needs a terminal to draw on (--monitor)',
+      hints: ['without one, -t prints what each probe costs when the run ends'],
+    });
+  }
+  input.setRawMode(true);
+  return {
+    env: { STAPRUN_TERMINAL: `${size.columns}x${size.rows}` },
+    close() {
+      input.setRawMode(false);
+      input.pause();
+    },
+  };
 }
 
 /** `-o` names a file of this machine, which the guest sees but can't write: what arrives is written here. */

@@ -10,6 +10,8 @@ export interface CommandIo {
   readonly stdin: Readable;
   readonly stdoutIsTerminal: boolean;
   readonly stderrIsTerminal: boolean;
+  /** The size of the terminal on standard output, where that is one. */
+  readonly terminalSize?: () => { readonly columns: number; readonly rows: number };
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** First abort: end in good order (Ctrl-C). */

@@ -12,7 +12,7 @@ import {
 import { type Ast, parse, parsePass } from '@stapkit/parser';
 import { hasErrors, type Outcome, type PassContext } from '@stapkit/pass';
 import { describeScript } from '@stapkit/translator';
-import { type ChainSettings, FrontEnd, readScripts } from './chain.js';
+import { type ChainSettings, FrontEnd, readScripts, translateOptions } from './chain.js';
 
 /**
  * Prints what was asked for.
@@ -58,7 +58,7 @@ async function printTypes(
 ): Promise<number> {
   const elaborated = elaborate(ast, elaborateOptions);
   if (!take(elaborated, context)) return 1;
-  const { sites } = describeScript(elaborated.value, { defines: options.defines });
+  const { sites } = describeScript(elaborated.value, translateOptions(options));
   const { eventJsonSchema, eventTypeScript } = await import('@stapkit/staprun/types');
   const text =
     options.types === 'json-schema'

@@ -49,6 +49,7 @@ export function processIo(): CommandIo {
     stdin: process.stdin,
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,
+    terminalSize: () => ({ columns: process.stdout.columns, rows: process.stdout.rows }),
     env: process.env,
     cwd: process.cwd(),
     signal: graceful.signal,

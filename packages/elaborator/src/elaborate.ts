@@ -28,6 +28,8 @@ export interface ElaborateOptions {
   readonly guru?: boolean;
   /** `-u`: nothing is elided. */
   readonly unoptimized?: boolean;
+  /** `--skip-badvars`: a context variable that can't be found is 0, with a warning. */
+  readonly skipBadVariables?: boolean;
   /** `--privilege`: what the user may do; `stapdev` may do all. */
   readonly privilege?: 'stapusr' | 'stapsys' | 'stapdev';
   /** `-w`: no warnings. */
@@ -124,7 +126,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     embedded: neededEmbedded(ast, draft),
   };
   diagnostics.push(...checkFunctions(used.functions, options));
-  diagnostics.push(...infer(used));
+  diagnostics.push(...infer(used, options.skipBadVariables));
   after?.('infer', () => printDraft(used));
 
   const lowered = lower(used, {

@@ -164,6 +164,17 @@ test('turns warnings into errors with -W and drops them with -w', () => {
   expect(elaborateText(text, { suppressWarnings: true }).diagnostics).toEqual([]);
 });
 
+test('--skip-badvars makes a context variable that is not there 0, with a warning, and @defined still tells', () => {
+  const text = 'probe kernel.function("vfs_read") { printf("%d", $nosuch); if (@defined($nosuch)) print(1) }';
+  expect(elaborateText(text).diagnostics[0]?.severity).toBe('error');
+  const { script: value, diagnostics } = elaborateText(text, { skipBadVariables: true });
+  expect(diagnostics.map(({ severity, message }) => [severity, message.slice(0, 28)])).toEqual([
+    ['warning', "unable to find local 'nosuch"],
+  ]);
+  expect(JSON.stringify(value.probes[0]?.body)).toContain('"arguments":[{"kind":"number","type":"long","value":"0"}]');
+  expect(JSON.stringify(value.probes[0]?.body)).not.toContain('"print","type":"long","value":"1"');
+});
+
 test('warns of names that nothing assigns, with what they may have meant', () => {
   const { messages } = elaborateText('global count probe begin { count = 1; printf("%d", cuont); print(count) }');
   expect(messages).toContain("never-assigned local variable 'cuont' (similar: count): identifier 'cuont'");

@@ -171,6 +171,7 @@ struct stapkit_script {
 	void (*stop)(void);
 	void (*print_globals)(struct stapkit_context *c);
 	u32 buckets;			/* of the largest histogram */
+	void (*report)(struct stapkit_context *c);	/* printed last, also where the run has failed */
 };
 
 extern struct stapkit_script stapkit_script;

@@ -32,16 +32,26 @@ void stapkit_global_destroy(void)
 	}
 }
 
-void stapkit_global_print_all(void)
+static void print(void (*function)(struct stapkit_context *c))
 {
 	static struct stapkit_probe printer = { .name = "end", .written = "end", .place = "", .id = ~0u };
 	struct stapkit_context *c;
 
-	if (!stapkit_script.print_globals)
+	if (!function)
 		return;
 	c = stapkit_context_enter_sequence(&printer);
 	/* The printing is ours: as long as the arrays are. */
 	c->actions = S64_MAX;
-	stapkit_script.print_globals(c);
+	function(c);
 	stapkit_context_leave_sequence(c);
+}
+
+void stapkit_global_print_all(void)
+{
+	print(stapkit_script.print_globals);
+}
+
+void stapkit_global_report(void)
+{
+	print(stapkit_script.report);
 }

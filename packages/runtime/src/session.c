@@ -153,6 +153,7 @@ static void session_stop(bool run_end)
 				stapkit_sequence_run(&stapkit_family_end);
 				stapkit_global_print_all();
 			}
+			stapkit_global_report();
 		}
 		finish_families();
 	}

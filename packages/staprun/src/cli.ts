@@ -9,10 +9,13 @@ import {
   parseColors,
   renderDiagnostic,
 } from '@stapkit/pass';
-import { noSuchProcess, outputFailed } from './diagnostics.js';
+import { noSuchProcess, noTerminal, outputFailed } from './diagnostics.js';
 import { kernelPort, reasonOf } from './kernel-port.js';
 import type { LocatedModule } from './locate-module.js';
 import type { ModulePort } from './module-port.js';
+import { Monitor, type MonitorTerminal } from './monitor/monitor.js';
+import { moduleStatus } from './monitor/status.js';
+import { processTerminal } from './monitor/terminal.js';
 import { readOptions, type StaprunOptions, USAGE } from './options.js';
 import type { OutputFiles as Files } from './output-file.js';
 import { runModule } from './run-module.js';
@@ -38,6 +41,8 @@ export interface CommandIo {
   background?(argv: readonly string[]): Promise<{ readonly pid: number } | { readonly exitStatus: number }>;
   /** In such a process: says that it is ready. */
   ready?(): void;
+  /** Where `-M` draws; the process's own terminal by default. */
+  readonly terminal?: () => MonitorTerminal | undefined;
   /** How modules are reached; this machine's kernel by default. */
   readonly port?: ModulePort;
 }
@@ -71,6 +76,7 @@ class StaprunCommand {
   readonly #io: CommandIo;
   readonly #colors: MessageColors | undefined;
   readonly #port: ModulePort;
+  #monitor: Monitor | undefined;
 
   constructor(options: StaprunOptions, io: CommandIo) {
     this.#options = options;
@@ -183,12 +189,16 @@ class StaprunCommand {
       mode: options.action as 'run' | 'launch' | 'attach',
       suppressWarnings: options.suppressWarnings,
       strict: options.strict,
-      onStarted: () => this.#io.ready?.(),
+      onStarted: (module, description) => {
+        this.#io.ready?.();
+        this.#monitor?.start(module, description.probes, moduleStatus(module));
+      },
     };
     const { SUDO_UID, SUDO_GID } = this.#io.environment;
     if (SUDO_UID && SUDO_GID && /^\d+$/.test(SUDO_UID) && /^\d+$/.test(SUDO_GID)) {
       run.commandUser = { uid: Number(SUDO_UID), gid: Number(SUDO_GID) };
     }
+    if (options.monitor !== undefined) this.#openMonitor(run, options.monitor, cleanups);
     if (options.bulk) run.bulkOutput = await this.#bulkOutput(cleanups);
     else if (options.outputName !== undefined) await this.#outputFile(run, options.outputName, cleanups);
     if (options.json) {
@@ -198,6 +208,22 @@ class StaprunCommand {
       run.events = (event) => output(Buffer.from(`${JSON.stringify(event)}\n`));
     }
     return run;
+  }
+
+  /** `-M`: the script's output and messages go to the monitor's screen. */
+  #openMonitor(run: RunOptions, interval: number, cleanups: Cleanup[]): void {
+    const terminal = (this.#io.terminal ?? processTerminal)();
+    if (!terminal) throw new DiagnosticError(noTerminal());
+    const monitor = new Monitor({ terminal, interval, interrupt: () => process.kill(process.pid, 'SIGINT') });
+    this.#monitor = monitor;
+    run.output = (chunk) => {
+      monitor.output(chunk);
+      monitor.draw();
+    };
+    cleanups.push(() => {
+      this.#monitor = undefined;
+      monitor.close();
+    });
   }
 
   async #outputFile(run: RunOptions, name: string, cleanups: Cleanup[]): Promise<void> {
@@ -212,7 +238,9 @@ class StaprunCommand {
   /** staprun(8), `-o`: FILE_x in the foreground, FILE_cpux in the background. */
   async #bulkOutput(cleanups: Cleanup[]): Promise<NonNullable<RunOptions['bulkOutput']>> {
     const { OutputFiles } = await import('./output-file.js');
-    const prefix = `${this.#options.outputName}_${this.#options.daemon ? 'cpu' : ''}`;
+    // Without a name the files are called as SystemTap calls them, stap-merge(1).
+    const { outputName, daemon } = this.#options;
+    const prefix = outputName === undefined ? 'stpd_cpu' : `${outputName}_${daemon ? 'cpu' : ''}`;
     const byCpu = new Map<number, Files>();
     cleanups.push(async () => {
       for (const files of byCpu.values()) await files.close();
@@ -249,7 +277,8 @@ class StaprunCommand {
     const colors = this.#colors;
     const label = /^(WARNING|ERROR):/.exec(line)?.[0];
     const color = label === 'ERROR:' ? colors?.error : colors?.warning;
-    this.#line(label && color ? `\x1b[${color}m${label}\x1b[0m${line.slice(label.length)}` : line);
+    if (this.#monitor) this.#monitor.line(line);
+    else this.#line(label && color ? `\x1b[${color}m${label}\x1b[0m${line.slice(label.length)}` : line);
   }
 }
 

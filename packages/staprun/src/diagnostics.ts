@@ -152,6 +152,12 @@ export function noSuchProcess(pid: number): Diagnostic {
   return runError('no-such-process', `there is no process ${pid} (-x)`);
 }
 
+export function noTerminal(): Diagnostic {
+  return runError('no-terminal', 'a monitor needs a terminal to draw on (-M)', {
+    hints: ['without one, -t prints what each probe costs when the run ends'],
+  });
+}
+
 export function commandFailed(command: string, reason: string): Diagnostic {
   return runError('command', `couldn't run the command "${command}" (-c): ${reason}`);
 }

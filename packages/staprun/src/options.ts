@@ -24,6 +24,8 @@ export interface StaprunOptions {
   /** Milliseconds after which the run ends. */
   timeLimit?: number;
   bulk: boolean;
+  /** Seconds between two updates of the monitor's screen. */
+  monitor?: number;
   json: boolean;
   strict: boolean;
   /** `name=value`, from `-G` and from behind the module. */
@@ -47,7 +49,7 @@ const LONG_WITH_VALUE: ReadonlySet<string> = new Set(['timeout']);
 
 /** What `staprun -h` prints. */
 export const USAGE = `staprun [-v] [-w] [-V] [-h] [-u] [-c CMD] [-x PID] [-A|-L|-d] [-C WHEN] [-b MB] [-R] [-T MS]
-        [-o FILE [-D] [-S SIZE[,N]]] [-G NAME=VALUE] [--json] [--strict] MODULE [NAME=VALUE ...]
+        [-M SECS] [-o FILE [-D] [-S SIZE[,N]]] [-G NAME=VALUE] [--json] [--strict] MODULE [NAME=VALUE ...]
 -v              Increase verbosity: tell of losses by probe and print, and repeat warnings.
 -V              Print version number and exit.
 -h              Print this help text and exit.
@@ -61,12 +63,13 @@ export const USAGE = `staprun [-v] [-w] [-V] [-h] [-u] [-c CMD] [-x PID] [-A|-L|
 -A              Attach to a loaded module.
 -d              Delete a module that is detached or unused; "*" (quoted) deletes all such.
 -C WHEN         Color error messages: auto, never or always.
+-M SECS         Show probes, hits, cost and globals on the terminal, anew every SECS seconds.
 -R              Give the module a unique name, so that it can be loaded more than once.
 -D              Run in the background and print the process id. Needs -o.
 -S SIZE[,N]     Go on in the next file at SIZE megabytes; keep the last N files.
 -T MS           Wait up to MS milliseconds for more output before reading: fewer wake-ups.
 -G NAME=VALUE   Set a global variable of the script; the same as NAME=VALUE after MODULE.
---bulk          One output file for each CPU, for stap-merge. Needs -o.
+--bulk          One output file for each CPU, for stap-merge: FILE_0, …; without -o stpd_cpu0, ….
 --json          Print one JSON object a line: rows with typed values, errors, warnings, losses.
 --timeout SECS  End the run after SECS seconds.
 --strict        Exit with 1 where anything was lost.
@@ -172,6 +175,9 @@ export function readOptions(
       case 'G':
         addSetting(value);
         break;
+      case 'M':
+        options.monitor = number(1, 3600);
+        break;
       case 'json':
         options.json = true;
         break;
@@ -262,7 +268,6 @@ function checkTogether(
   }
   if (options.daemon && options.outputName === undefined) complain('needs-output', '-D needs -o FILE');
   if (options.fileSize !== undefined && options.outputName === undefined) complain('needs-output', '-S needs -o FILE');
-  if (options.bulk && options.outputName === undefined) complain('needs-output', '--bulk needs -o FILE');
   if (options.bulk && options.json) complain('conflict', '--bulk and --json exclude each other');
   if (options.command !== undefined && options.targetPid !== undefined) {
     complain('conflict', '-c and -x exclude each other: both set target()');

@@ -237,7 +237,7 @@ class ModuleRun {
     try {
       await this.#tellTimeZone();
       await this.#channel.command(target === undefined ? 'start' : `start ${target}`);
-      this.#options.onStarted?.();
+      this.#options.onStarted?.(this.#module.name, this.#description);
     } catch (error) {
       // The begin probes may have printed, and the reader waits for an end.
       this.fail(startFailed(this.#module.name, reasonOf(error), kernelWords(this.#module.name, since)));

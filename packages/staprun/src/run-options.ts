@@ -1,6 +1,8 @@
 // What a caller can say about a run.
+
 import type { StdioOptions } from 'node:child_process';
 import type { Readable } from 'node:stream';
+import type { ModuleDescription } from './description.js';
 import type { RunEvent } from './events.js';
 import type { ModulePort } from './module-port.js';
 import type { TimeZone } from './time-zone.js';
@@ -33,7 +35,7 @@ export interface RunOptions {
   /** What input probes get to read: standard input by default, looked at only where the script has such a probe. */
   typed?: Readable;
   /** Called when the begin probes have run and all others are armed. */
-  onStarted?(): void;
+  onStarted?(module: string, description: ModuleDescription): void;
   /** Aborted to leave the module running and go (Ctrl-\). */
   detach?: AbortSignal;
   /** Aborted where the user does not want to wait for the rest of the output (second Ctrl-C). */

@@ -11,6 +11,12 @@ export interface TranslateOptions {
   readonly suppressHandlerErrors?: boolean;
   /** `--suppress-time-limits`: no overload control, and MAXACTION is no limit. */
   readonly suppressTimeLimits?: boolean;
+  /** `-t`: handlers are measured, and a report is printed at the end. */
+  readonly timing?: boolean;
+  /** `--monitor`: handlers are measured, and files below /proc tell of them and of the globals, and switch probes. */
+  readonly monitor?: boolean;
+  /** `--skip-badvars`: memory that can't be read is 0 instead of an error. */
+  readonly skipBadVariables?: boolean;
   /** `-s MB`: size of each CPU's ring buffer, in mebibytes. */
   readonly bufferMegabytes?: number;
 }

@@ -66,3 +66,12 @@ const SCRIPTS: Readonly<Record<string, string>> = {
 describe('generated C compiles without a warning', () => {
   for (const [title, text] of Object.entries(SCRIPTS)) test(title, () => compileText(translateText(text)));
 });
+
+describe('instrumented C compiles without a warning', () => {
+  const text =
+    'global n, s = "x", m, a, t; probe kernel.function("vfs_read") if (n < 3) { n++; m[1, "k"] = 2; a[execname()] <<< 3; t <<< pid() } probe timer.s(1) { s = "y"; t <<< 1; print(s) } probe begin { n = 2; m[1, "l"]++; print(n) }';
+  test('with -t', () => compileText(translateText(text, { timing: true })));
+  test('with --monitor', () => compileText(translateText(text, { monitor: true })));
+  test('with both, and --skip-badvars', () =>
+    compileText(translateText(text, { timing: true, monitor: true, skipBadVariables: true })));
+});

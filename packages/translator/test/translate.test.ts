@@ -94,3 +94,24 @@ test('strings live in the context, not on the stack', () => {
   expect(body).not.toMatch(/^\tchar /m);
   expect(body).toContain('stapkit_push(c, sizeof(*l))');
 });
+
+test('--monitor gives each probe that can be switched a switch, and statements within MAXACTION to all files', () => {
+  const many = Array.from({ length: 450 }, (_, index) => `probe timer.ms(${index + 1}) { n += ${index} }`).join('\n');
+  const { probes } = descriptionOf(translateText(`global n probe begin { print(n) } ${many}`, { monitor: true }));
+  const files = probes.filter(({ family }) => family === 'procfs').map(({ name }) => name);
+  expect(files).toEqual([
+    'procfs("__monitor_0").read',
+    'procfs("__monitor_1").read',
+    'procfs("__monitor_2").read',
+    'procfs("__monitor").write',
+  ]);
+  const { source } = translateText(`global n probe begin { print(n) } ${many}`, { monitor: true });
+  expect(source).not.toContain('condition_0_holds');
+  expect(source).toContain('.condition = condition_450_holds');
+});
+
+test('--skip-badvars lets memory that cannot be read be 0', () => {
+  const text = 'probe kernel.function("vfs_read") { print($file->f_flags) }';
+  expect(translateText(text, { skipBadVariables: true }).source).toContain('c->error = NULL;');
+  expect(translateText(text).source).not.toContain('c->error = NULL;');
+});

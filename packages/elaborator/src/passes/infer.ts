@@ -18,9 +18,10 @@ import { eachStatement } from '../walk.js';
 /**
  * Fills in every type cell.
  *
+ * @param skipBadVariables a context variable that could not be found is 0, and the message a warning
  * @returns an error for each contradiction, and for each name whose type nothing tells
  */
-export function infer(draft: Draft): Diagnostic[] {
+export function infer(draft: Draft, skipBadVariables = false): Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
   const reported = new Set<string>();
 
@@ -123,7 +124,12 @@ export function infer(draft: Draft): Diagnostic[] {
       case 'probewrite':
         return;
       case 'unresolved':
-        report(node.diagnostic);
+        if (skipBadVariables && node.diagnostic.code === 'elaborate/target-variable') {
+          report({ ...node.diagnostic, severity: 'warning' });
+          const root = findCell(node.cell);
+          root.type ??= 'long';
+          root.place ??= node.token;
+        } else report(node.diagnostic);
         return;
       case 'element':
         keys(node.symbol, node.keys);

@@ -1,11 +1,19 @@
 // The module's C from top to bottom: declarations, globals, functions, handlers, and the tables by which the runtime
 // knows them.
-import type { Elaborated, GlobalVariable, ResolvedFunction, ResolvedProbe, Statement } from '@stapkit/elaborator';
+import type {
+  Elaborated,
+  GlobalVariable,
+  LocalVariable,
+  ResolvedFunction,
+  ResolvedProbe,
+  Statement,
+} from '@stapkit/elaborator';
 import { LIMITS, type LimitName, limitValues } from '@stapkit/pass';
 import type { TranslateOptions } from '../backend.js';
 import type { CModule } from '../c-module.js';
 import { type ModuleDescription, PROTOCOL_VERSION } from '../description.js';
 import { familyOf } from '../families/table.js';
+import { type Instrumented, instrument } from '../instrument.js';
 import { BodyEmission } from './body.js';
 import { cNumber, cString } from './c-text.js';
 import { functionToCall } from './call.js';
@@ -57,14 +65,18 @@ const ARMING_ORDER = [
 ];
 
 /** Translates a whole script. */
-export function emitModule(script: Elaborated, options: TranslateOptions): CModule {
+export function emitModule(given: Elaborated, options: TranslateOptions): CModule {
   const limits = limitValues(options.defines);
-  const module = new ScriptEmission(script, limits, limits.MAXSTRINGLEN);
+  const instrumented = instrument(given, options);
+  const { script } = instrumented;
+  const module = new ScriptEmission(script, limits, limits.MAXSTRINGLEN, options.skipBadVariables);
   for (const text of script.embedded) embeddedBlock(module, text.code, text.span);
 
   const functions = script.functions.map((declared, index) => emitFunction(module, declared, index));
   const probes = script.probes.map((probe, index) => emitProbe(module, probe, index));
-  const printer = emitGlobalPrinter(module);
+  const { locals, statements } = printGlobals(script.globals);
+  const printer = emitPrinter(module, 'print_globals', locals, statements);
+  const reporter = emitPrinter(module, 'report', [], instrumented.report);
 
   const out = new Writer();
   out.line('// SPDX-License-Identifier: GPL-2.0 OR MIT');
@@ -81,8 +93,9 @@ export function emitModule(script: Elaborated, options: TranslateOptions): CModu
   section(module.tables);
   section(functions.flatMap((f) => f?.declaration ?? []));
   section([...functions.flatMap((f) => (f ? ['', ...f.lines] : [])), ...probes.flatMap((p) => ['', ...p.lines])]);
-  section(printer.lines);
-  section(printTables(module, options, script, describe(module, options)));
+  section(instrumented.timings.flatMap((global, index) => printTimed(module, global, index)));
+  section([...printer, ...reporter]);
+  section(printTables(module, options, instrumented, describe(module, options)));
 
   const unit = printUnit(module);
   return {
@@ -103,13 +116,16 @@ export function emitModule(script: Elaborated, options: TranslateOptions): CModu
 }
 
 /** What a module made of the script will say about itself. */
-export function describeScript(script: Elaborated, options: TranslateOptions): ModuleDescription {
+export function describeScript(given: Elaborated, options: TranslateOptions): ModuleDescription {
   const limits = limitValues(options.defines);
+  const { script, report } = instrument(given, options);
   const module = new ScriptEmission(script, limits, limits.MAXSTRINGLEN);
   // Print sites are numbered as they are emitted.
   for (const [index, declared] of script.functions.entries()) emitFunction(module, declared, index);
   for (const [index, probe] of script.probes.entries()) emitProbe(module, probe, index);
-  emitGlobalPrinter(module);
+  const { locals, statements } = printGlobals(script.globals);
+  emitPrinter(module, 'print_globals', locals, statements);
+  emitPrinter(module, 'report', [], report);
   return description(module, options);
 }
 
@@ -380,22 +396,43 @@ function printCondition(module: ScriptEmission, probe: ResolvedProbe, index: num
   return ['', ...printFrame(b), ...out.toString().trimEnd().split('\n')];
 }
 
-function emitGlobalPrinter(module: ScriptEmission): { readonly lines: readonly string[]; readonly used: boolean } {
-  const { locals, statements } = printGlobals(module.script.globals);
-  if (statements.length === 0) return { lines: [], used: false };
-  const b = new BodyEmission(module, locals, 'print_globals', undefined);
+/** The handler that the probe table names where handlers are measured: it runs the probe's own and adds its cycles. */
+function printTimed(module: ScriptEmission, global: number | undefined, index: number): string[] {
+  if (global === undefined) return [];
+  return [
+    ...(index === 0 ? ['s64 stapkit_fn_get_cycles(struct stapkit_context *c);'] : []),
+    '',
+    `static void timed_${index}(struct stapkit_context *c)`,
+    '{',
+    '\ts64 start = stapkit_fn_get_cycles(c);',
+    '',
+    `\tprobe_${index}(c);`,
+    `\tstapkit_statistic_add(c, ${module.globalName(global)}, stapkit_fn_get_cycles(c) - start);`,
+    '}',
+  ];
+}
+
+/** A function that prints when the probes are done; no lines where it would print nothing. */
+function emitPrinter(
+  module: ScriptEmission,
+  name: string,
+  locals: readonly LocalVariable[],
+  statements: readonly Statement[],
+): string[] {
+  if (statements.length === 0) return [];
+  const b = new BodyEmission(module, locals, name, undefined);
   b.out.open('');
   emitStatements(b, statements);
   const out = new Writer();
-  out.line('static void print_globals(struct stapkit_context *c)');
+  out.line(`static void ${name}(struct stapkit_context *c)`);
   out.open('{');
-  if (b.frameMembers().length > 0) out.line('struct print_globals_locals *const l = (void *)c->frame;');
+  if (b.frameMembers().length > 0) out.line(`struct ${name}_locals *const l = (void *)c->frame;`);
   out.line('');
   out.put(b.out.toString().split('\n').slice(1, -1));
   if (b.usedLabels.has('done')) out.label('done');
   out.line('return;');
   out.close();
-  return { lines: ['', ...printFrame(b), ...out.toString().trimEnd().split('\n')], used: true };
+  return ['', ...printFrame(b), ...out.toString().trimEnd().split('\n')];
 }
 
 /** Buckets of a histogram, with those for values below and above. */
@@ -409,7 +446,7 @@ export function bucketCount(global: GlobalVariable): number {
 function printTables(
   module: ScriptEmission,
   options: TranslateOptions,
-  script: Elaborated,
+  { script, timings, report }: Instrumented,
   description: string,
 ): string[] {
   const parts: string[] = [];
@@ -422,7 +459,7 @@ function printTables(
       `static const struct stapkit_statistic_kind kind_${index} = { .histogram = ${histogram ? (linear ? 1 : 2) : 0}, .variance = ${needs.operations.includes('variance')}, .variance_shift = ${needs.varianceShift}, .buckets = ${bucketCount(global)}, .low = ${linear?.low ?? 0}, .high = ${linear?.high ?? 0}, .interval = ${linear?.interval ?? 0} };`,
     );
   });
-  parts.push(...printGlobalTable(module, script), ...printProbeTable(module, script));
+  parts.push(...printGlobalTable(module, script), ...printProbeTable(module, script, timings));
   if (module.sites.length > 0) parts.push(`static u64 site_losses[${module.sites.length}];`, '');
   parts.push(
     `static const struct stapkit_family *const families[] = { ${usedFamilies(script)
@@ -431,7 +468,7 @@ function printTables(
     '',
   );
   const depth = module.effects.callDepth();
-  parts.push(...printFrames(script, module));
+  parts.push(...printFrames(script, module, report.length > 0 ? ['report'] : []));
   const globals = script.globals.length;
   const fields: Record<string, string> = {
     abi: 'STAPKIT_ABI_VERSION',
@@ -452,6 +489,7 @@ function printTables(
     buckets: String(Math.max(0, ...script.globals.map(bucketCount))),
   };
   if (script.globals.some((global) => global.printAtEnd)) fields.print_globals = 'print_globals';
+  if (report.length > 0) fields.report = 'report';
   parts.push(`static const char description[] =\n${printLong(description)};`, '');
   parts.push('struct stapkit_script stapkit_script = {');
   for (const [field, value] of Object.entries(fields)) parts.push(`\t.${field} = ${value},`);
@@ -483,7 +521,7 @@ function probeNames(script: Elaborated): readonly string[] {
 }
 
 /** Unions of all frames: their sizes are what a context must hold. */
-function printFrames(script: Elaborated, module: ScriptEmission): string[] {
+function printFrames(script: Elaborated, module: ScriptEmission, others: readonly string[]): string[] {
   const union = (name: string, structures: readonly string[]): string[] => [
     `union ${name}_frames {`,
     '\ts64 none;',
@@ -499,7 +537,10 @@ function printFrames(script: Elaborated, module: ScriptEmission): string[] {
     ...(probe.condition ? [`condition_${index}`] : []),
   ]);
   const printer = script.globals.some((global) => global.printAtEnd) ? ['print_globals'] : [];
-  return [...union('probe', [...probeNames(script), ...entries, ...printer]), ...union('function', functions)];
+  return [
+    ...union('probe', [...probeNames(script), ...entries, ...printer, ...others]),
+    ...union('function', functions),
+  ];
 }
 
 /** A long literal, in lines of bearable length. */
@@ -541,11 +582,11 @@ function printGlobalTable(module: ScriptEmission, script: Elaborated): string[] 
   return ['static struct stapkit_global globals[] = {', ...rows, '};', ''];
 }
 
-function printProbeTable(module: ScriptEmission, script: Elaborated): string[] {
+function printProbeTable(module: ScriptEmission, script: Elaborated, timings: Instrumented['timings']): string[] {
   if (script.probes.length === 0) return [];
   const rows = script.probes.map((probe, index) => {
     const fields = [
-      `.handler = probe_${index}`,
+      `.handler = ${timings[index] === undefined ? 'probe' : 'timed'}_${index}`,
       ...(probe.entryValues.length > 0
         ? [`.entry = entry_${index}_take`, `.entry_size = sizeof(struct entry_${index})`]
         : []),

@@ -29,6 +29,8 @@ export class ScriptEmission {
     readonly limits: LimitValues,
     /** Bytes of a string with its NUL. */
     readonly stringSize: number,
+    /** Memory that can't be read is 0. */
+    readonly skipBadVariables = false,
   ) {
     this.effects = new Effects(script);
     this.locks = planLocks(script, this.effects);
