@@ -82,8 +82,7 @@ test('handlers run on both CPUs at once, nested and in interrupts, under load', 
   expect(await shell('lsmod | grep ^rt_ || true')).toBe('');
 }, 120_000);
 
-// Known fault: one run of many has hung the guest here. Until that is found the test runs only when it is asked for.
-test.skipIf(process.env.STAPKIT_CYCLES === undefined)(
+test(
   'staprun killed at any moment leaves no module, and the kernel keeps no memory',
   async () => {
     build('rt_cycle', 'everywhere.stp', ['-g', '--suppress-time-limits', '-DMAXSKIPPED=100000000']);

@@ -43,6 +43,7 @@ import {
   takeLock,
 } from './processes.js';
 import { type Accelerator, qemuArguments } from './qemu.js';
+import { patchesSafely, qemuVersion } from './qemu-version.js';
 
 /** What a guest is to be. */
 export interface GuestOptions {
@@ -362,6 +363,7 @@ async function boot(options: BootOptions, kernel: GuestKernel, qemu: string, pla
 
     const tscKhz = await hostTscKhz(agent, options.cacheFolder, signal);
     const timerHz = await readTimerHz(kernel);
+    const version = await qemuVersion(qemu, options.cacheFolder, signal);
     options.onStep?.(`booting ${kernel.release}`);
     await writeFile(consoleFile, '', { mode: 0o600 });
     const words = qemuArguments({
@@ -370,6 +372,7 @@ async function boot(options: BootOptions, kernel: GuestKernel, qemu: string, pla
       initramfs,
       memoryMb,
       cpus,
+      parallel: version !== undefined && patchesSafely(version),
       append: options.append ?? '',
       ...(tscKhz === undefined ? {} : { tscKhz }),
       ...(timerHz === undefined ? {} : { timerHz }),

@@ -10,6 +10,8 @@ export interface QemuPlan {
   readonly initramfs: string;
   readonly memoryMb: number;
   readonly cpus: number;
+  /** A thread for each emulated CPU; see `patchesSafely`. */
+  readonly parallel: boolean;
   /** More words for the kernel's command line. */
   readonly append: string;
   /** Of the host's time stamp counter, for a guest that is emulated. */
@@ -84,7 +86,7 @@ function clockParameters(plan: QemuPlan): string[] {
 
 function tcg(plan: QemuPlan): string {
   // Counting instructions needs one thread for all CPUs (QEMU's replay documentation).
-  return plan.icount === undefined ? 'tcg,thread=multi,tb-size=512' : 'tcg,thread=single,tb-size=512';
+  return `tcg,thread=${plan.parallel && plan.icount === undefined ? 'multi' : 'single'},tb-size=512`;
 }
 
 /** A comma inside a value of QEMU's options is written twice. */
