@@ -39,7 +39,7 @@ static struct stapkit_context *context_create(int cpu, u32 level)
 	struct stapkit_context *c;
 	u8 *area;
 
-	c = vzalloc_node(head + frame + 3 * string + STAPKIT_ERROR_TEXT, cpu < 0 ? NUMA_NO_NODE : cpu_to_node(cpu));
+	c = vzalloc_node(head + frame + merged + 3 * string + STAPKIT_ERROR_TEXT, cpu < 0 ? NUMA_NO_NODE : cpu_to_node(cpu));
 	if (!c)
 		return NULL;
 	area = (u8 *)c + head;
