@@ -26,6 +26,8 @@ export interface CodeSource {
   nearestFiles(file: string, module: string | undefined): readonly string[];
   /** Everything that is visible at a place, innermost scope first, parameters in their order. */
   variables?(place: CodePlace): readonly CodeVariable[];
+  /** The type of what the function of a place returns; undefined for void. */
+  resultType?(place: CodePlace): number | undefined;
   /**
    * A variable outside functions: `@var("NAME@FILE")`.
    *

@@ -83,6 +83,8 @@ export interface GlobalSymbol {
   /** Key cells, once the arity is known; [] for a scalar. */
   keys?: Cell[];
   arityPlace?: Token;
+  /** The C type of what is in it, where every assignment agrees; of scalars only. */
+  typed?: TypedValue | null;
 }
 
 export interface FunctionSymbol {
@@ -99,6 +101,8 @@ export interface FunctionSymbol {
   embedded?: { readonly code: string; readonly pragmas: readonly string[]; readonly span: Span };
   /** What `next` goes on with. */
   fallback?: FunctionSymbol;
+  /** The context that its `$name`s are of: it is one probe's own copy. */
+  readonly context?: object;
   /** The C type of its result (autocast), where `return` statements agree. */
   typed?: TypedValue | null;
   readonly span: Span;
@@ -114,6 +118,8 @@ export interface DraftProbe {
   readonly point: ResolvedPoint;
   readonly library: boolean;
   condition?: DraftExpression;
+  /** What the functions that are its own copies name it by. */
+  readonly context: object;
   entryValues: DraftExpression[];
   body: DraftStatement;
 }

@@ -81,6 +81,8 @@ export interface ResolvedFunction extends Place {
   readonly body: Statement | EmbeddedText;
   /** The overload that `next` in this one goes on with. */
   readonly fallback?: number;
+  /** The probe whose context it refers to (`$name`): it is that one's own copy, and only called from there. */
+  readonly probe?: number;
   readonly library: boolean;
 }
 
@@ -509,6 +511,10 @@ export type ContextSource =
   /** A register by its DWARF number, of the probed context or of the user code below it. */
   | { readonly kind: 'register'; readonly number: number; readonly space: 'kernel' | 'user' }
   | { readonly kind: 'tracepoint-argument'; readonly index: number }
+  /** Where a symbol of the kernel or a module was loaded, and bytes past it; not of the context, but the same everywhere. */
+  | { readonly kind: 'symbol-address'; readonly name: string; readonly module?: string; readonly offset: number }
+  /** How far this CPU's copies of per-CPU variables lie from their link-time addresses. */
+  | { readonly kind: 'per-cpu-base' }
   | { readonly kind: 'perf-counter'; readonly probe: number }
   /** An argument of a netfilter hook: 0 hook number, 1 skb, 2 in, 3 out, 4 verdict. */
   | { readonly kind: 'hook-argument'; readonly index: number }

@@ -324,6 +324,14 @@ class Printer {
         return '$return';
       case 'register':
         return `@${source.space === 'kernel' ? 'k' : 'u'}register(${source.number})`;
+      case 'symbol-address': {
+        const name = source.module === undefined ? source.name : `${source.module}:${source.name}`;
+        if (source.offset === 0) return `&${name}`;
+        const distance = Math.abs(source.offset).toString(16);
+        return `(&${name}${source.offset < 0 ? '-' : '+'}0x${distance})`;
+      }
+      case 'per-cpu-base':
+        return '@percpu';
       case 'tracepoint-argument':
         return `$argument[${source.index}]`;
       case 'perf-counter':

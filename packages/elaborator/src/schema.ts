@@ -50,6 +50,13 @@ const ContextSource = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('return-value'), size: Width, signed: z.boolean() }),
   z.strictObject({ kind: z.literal('register'), number: z.int(), space: Space }),
   z.strictObject({ kind: z.literal('tracepoint-argument'), index: Index }),
+  z.strictObject({
+    kind: z.literal('symbol-address'),
+    name: z.string(),
+    module: z.string().optional(),
+    offset: z.int(),
+  }),
+  z.strictObject({ kind: z.literal('per-cpu-base') }),
   z.strictObject({ kind: z.literal('perf-counter'), probe: Index }),
   z.strictObject({ kind: z.literal('hook-argument'), index: Index }),
   z.strictObject({ kind: z.literal('procfs-value') }),
@@ -361,6 +368,7 @@ const ResolvedFunction = z.strictObject({
   result: z.enum(['long', 'string', 'none']),
   body: statement(),
   fallback: Index.optional(),
+  probe: Index.optional(),
   library: z.boolean(),
 }) satisfies z.ZodType<ir.ResolvedFunction>;
 

@@ -1,5 +1,5 @@
 // What the elaborator asks of the kernel. `dwarf` answers in production, a literal table answers in tests.
-import type { CodeSource } from './code-source.js';
+import type { CodeSource, CodeVariable } from './code-source.js';
 import type { TargetKernel } from './elaborated.js';
 
 /** Facts about one kernel, from its BTF, symbol table or DWARF. Every answer is plain data. */
@@ -22,6 +22,12 @@ export interface SymbolSource {
   typeFacts(id: number): TypeFacts;
   /** An enumerator's value in decimal. */
   enumerator(name: string): string | undefined;
+  /**
+   * A variable outside functions that BTF knows: those that every CPU has its own copy of.
+   *
+   * @param module the module's name, or undefined for the kernel itself
+   */
+  variable?(name: string, module?: string): CodeVariable | undefined;
   /** What DWARF adds; absent where only BTF is known. */
   readonly code?: CodeSource;
   /** True where everything is to come from DWARF (`--debuginfo=dwarf`), also what BTF could serve. */

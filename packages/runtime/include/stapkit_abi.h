@@ -584,6 +584,24 @@ s64 stapkit_return_value(struct stapkit_context *c);
 void stapkit_set_parameter(struct stapkit_context *c, u32 index, s64 value);
 void stapkit_set_return_value(struct stapkit_context *c, s64 value);
 s64 stapkit_register(struct stapkit_context *c, u32 number, bool user);
+void stapkit_set_register(struct stapkit_context *c, u32 number, s64 value);
+
+/* Symbols whose addresses a script takes, looked up when it is loaded; those of a module also when that is. */
+struct stapkit_script_symbol {
+	const char *name;
+	const char *module;		/* NULL: the kernel's */
+	u64 address;
+	bool known;
+};
+
+/* The script's own table, and what its hooks `start` and `stop` are where it has one. */
+extern struct stapkit_script_symbol stapkit_script_symbols[];
+extern const u32 stapkit_script_symbol_count;
+int stapkit_script_symbols_start(void);
+void stapkit_script_symbols_stop(void);
+s64 stapkit_script_symbol_address(struct stapkit_context *c, u32 index);
+/* How far this CPU's copies of per-CPU variables lie from their own addresses. */
+s64 stapkit_per_cpu_base(void);
 s64 stapkit_perf_counter(struct stapkit_context *c, u32 probe);
 const char *stapkit_procfs_value(struct stapkit_context *c);
 void stapkit_procfs_set(struct stapkit_context *c, const char *text, bool append);

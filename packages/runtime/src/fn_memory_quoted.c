@@ -13,6 +13,20 @@ void stapkit_fn_kernel_string_quoted(struct stapkit_context *c, char *result, s6
 		snprintf(result, stapkit_string_size(), "0x%llx", address);
 }
 
+/* A string of the kernel's; where there is none, of the process's; else the address. For `$x$`. */
+void stapkit_fn_kernel_or_user_string_quoted(struct stapkit_context *c, char *result, s64 address)
+{
+	struct stapkit_quote how = {
+		.address = address, .source = STAPKIT_SOURCE_KERNEL, .unit = 1, .input = S64_MAX, .quotes = true,
+	};
+
+	if (stapkit_quote(c, result, &how))
+		return;
+	how.source = STAPKIT_SOURCE_USER;
+	if (!stapkit_quote(c, result, &how))
+		snprintf(result, stapkit_string_size(), "0x%llx", address);
+}
+
 static void quote_buffer(struct stapkit_context *c, char *result, u64 address, enum stapkit_source source, s64 input,
 			 s64 output)
 {

@@ -105,58 +105,79 @@ void stapkit_set_return_value(struct stapkit_context *c, s64 value)
 		regs_set_return_value(regs, value);
 }
 
-s64 stapkit_register(struct stapkit_context *c, u32 number, bool user)
+/* Where a register is kept, by its DWARF number; NULL for one that is not known. */
+static unsigned long *register_place(struct pt_regs *regs, u32 number)
 {
-	struct pt_regs *regs = user ? (c->user_mode ? c->registers : task_pt_regs(current)) : regs_of(c);
-
-	if (!regs)
-		return 0;
 #if defined(CONFIG_X86_64)
 	/* The DWARF numbers of the System V ABI for x86-64, figure 3.36. */
 	switch (number) {
 	case 0:
-		return regs->ax;
+		return &regs->ax;
 	case 1:
-		return regs->dx;
+		return &regs->dx;
 	case 2:
-		return regs->cx;
+		return &regs->cx;
 	case 3:
-		return regs->bx;
+		return &regs->bx;
 	case 4:
-		return regs->si;
+		return &regs->si;
 	case 5:
-		return regs->di;
+		return &regs->di;
 	case 6:
-		return regs->bp;
+		return &regs->bp;
 	case 7:
-		return regs->sp;
+		return &regs->sp;
 	case 8:
-		return regs->r8;
+		return &regs->r8;
 	case 9:
-		return regs->r9;
+		return &regs->r9;
 	case 10:
-		return regs->r10;
+		return &regs->r10;
 	case 11:
-		return regs->r11;
+		return &regs->r11;
 	case 12:
-		return regs->r12;
+		return &regs->r12;
 	case 13:
-		return regs->r13;
+		return &regs->r13;
 	case 14:
-		return regs->r14;
+		return &regs->r14;
 	case 15:
-		return regs->r15;
+		return &regs->r15;
 	case 16:
-		return regs->ip;
+		return &regs->ip;
 	}
 #elif defined(CONFIG_ARM64)
 	if (number < 31)
-		return regs->regs[number];
+		return (unsigned long *)&regs->regs[number];
 	if (number == 31)
-		return regs->sp;
+		return (unsigned long *)&regs->sp;
 	if (number == 32)
-		return regs->pc;
+		return (unsigned long *)&regs->pc;
 #endif
+	return NULL;
+}
+
+s64 stapkit_register(struct stapkit_context *c, u32 number, bool user)
+{
+	struct pt_regs *regs = user ? (c->user_mode ? c->registers : task_pt_regs(current)) : regs_of(c);
+	unsigned long *place;
+
+	if (!regs)
+		return 0;
+	place = register_place(regs, number);
+	if (place)
+		return *place;
 	stapkit_error(c, "register %u is not known", number);
 	return 0;
+}
+
+void stapkit_set_register(struct stapkit_context *c, u32 number, s64 value)
+{
+	struct pt_regs *regs = regs_of(c);
+	unsigned long *place = regs ? register_place(regs, number) : NULL;
+
+	if (place)
+		*place = value;
+	else if (regs)
+		stapkit_error(c, "register %u is not known", number);
 }

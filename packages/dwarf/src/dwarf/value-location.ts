@@ -239,7 +239,6 @@ export function binaryTree(operator: BinaryOperator, left: ValueTree, right: Val
 }
 
 function choiceTree(condition: ValueTree, then: ValueTree, other: ValueTree): ValueTree {
-  // biome-ignore lint/suspicious/noThenProperty: the tree names the branch so; it is no promise.
   return { kind: 'choice', condition, then, else: other };
 }
 

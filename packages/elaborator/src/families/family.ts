@@ -1,6 +1,7 @@
 // What a probe family is. Each file in this folder declares one and `table.ts` lists them all; the matching of probe
 // points, wildcards, errors and listings are the same for every family.
 import type { NumberLiteral, ProbePart, StringLiteral } from '@stapkit/parser';
+import type { CodeLocation, CodePlace } from '../code-source.js';
 import type { ContextSource, ResolvedPoint, TargetKernel } from '../elaborated.js';
 import type { SymbolSource } from '../symbol-source.js';
 
@@ -12,16 +13,29 @@ export interface PointVariable {
   readonly module?: string;
   /** `type` is what the value points to. */
   readonly pointsTo?: boolean;
-  readonly source: ContextSource;
-  /** What it counts as for `$$parms`, `$$vars` and `$$return`. */
-  readonly group: 'parameter' | 'return' | 'other';
+  readonly source: ContextSource | LocationSource;
+  /** What it counts as for `$$parms`, `$$locals`, `$$vars` and `$$return`. */
+  readonly group: 'parameter' | 'local' | 'return' | 'other';
   /** Script code may assign it (`$value` of procfs, `$verdict` in guru mode). */
   readonly writable?: 'always' | 'guru';
 }
 
+/** Where debug information says that a value is. */
+export interface LocationSource {
+  readonly kind: 'location';
+  readonly location: CodeLocation;
+}
+
 /** What the handler of a point can refer to. */
 export interface PointVariables {
+  /** Of two with one name the first counts: the innermost scope's. */
   readonly variables: readonly PointVariable[];
+  /** Variables that are looked for only where a handler asks: those outside the function, or that BTF lacks. */
+  readonly more?: (name: string) => PointVariable | undefined;
+  /** Everything there is, for `$$vars` and `$$locals`, where `variables` lacks some. */
+  readonly all?: () => readonly PointVariable[];
+  /** Where the variables are looked at, for messages. */
+  readonly place?: CodePlace;
   /** True for `.return`: parameters are those saved at entry. */
   readonly return: boolean;
   /** Where the point is code, the function's name, for messages. */

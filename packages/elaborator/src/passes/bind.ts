@@ -20,6 +20,7 @@ import type {
   StatisticOperation,
   StringLiteral,
 } from '@stapkit/parser';
+import { visitNode } from '@stapkit/parser';
 import type { Diagnostic } from '@stapkit/pass';
 import { messages } from '../diagnostics.js';
 import {
@@ -73,6 +74,13 @@ export interface Scope {
   loops: number;
 }
 
+/** The probe that a function's own copy is for. */
+interface CallContext {
+  readonly key: string;
+  readonly probe: NonNullable<Scope['probe']>;
+  readonly mode: 'entry' | undefined;
+}
+
 /** The binder's state; `targets.ts` works on it too. */
 export interface Binder {
   readonly symbols: SymbolSource;
@@ -90,7 +98,14 @@ interface FunctionEntry {
   readonly declaration: FunctionDeclaration;
   readonly file: ScriptFile;
   symbol?: FunctionSymbol;
+  /** Copies of a function that refers to the context it is called from, by the key of that context. */
+  readonly copies: Map<string, FunctionSymbol>;
+  /** Whether it names `$variables`, itself or through what it calls. */
+  contextual?: boolean;
 }
+
+/** How deep in expressions a called function is bound at once; deeper ones wait until the probes are done. */
+const DEEPEST_EAGER = 400;
 
 /**
  * Binds the derived probes and everything that they use.
@@ -109,7 +124,13 @@ export function bind(
   const privateGlobals = new Map<string, GlobalSymbol>();
   const functionNames = new Map<string, FunctionEntry[]>();
   const functions: FunctionSymbol[] = [];
-  const pending: { entry: FunctionEntry; symbol: FunctionSymbol }[] = [];
+  const entries = new Map<FunctionSymbol, FunctionEntry>();
+  const pending = new Map<FunctionSymbol, { entry: FunctionEntry; context: CallContext | undefined }>();
+  const contextNumbers = new Map<object, number>();
+  /** What is wrong within functions is told after what is wrong within probes. */
+  const late: Diagnostic[] = [];
+  /** How many statements and expressions deep the walk is. */
+  let level = 0;
   const resolvedSets = new Map<string, FunctionSymbol[]>();
   const tooDeep = new Set<unknown>();
   const synthetic = new Map<string, FunctionSymbol>();
@@ -177,9 +198,9 @@ export function bind(
       }
       if (declaration.kind === 'global') declareGlobal(declaration, file);
       else if (declaration.kind === 'function') {
-        const entries = functionNames.get(declaration.name);
-        const entry = { declaration, file };
-        if (entries) entries.push(entry);
+        const declared = functionNames.get(declaration.name);
+        const entry: FunctionEntry = { declaration, file, copies: new Map() };
+        if (declared) declared.push(entry);
         else functionNames.set(declaration.name, [entry]);
       } else if (declaration.kind === 'embedded-code') {
         embedded.push({ code: declaration.code, pragmas: declaration.pragmas, span: declaration.span });
@@ -193,19 +214,13 @@ export function bind(
   }
 
   /** The overloads of a name and arity, first to be tried first; they are linked by `fallback`. */
-  function overloads(name: string, arity: number, file: ScriptFile): FunctionSymbol[] {
-    const all = functionNames.get(name) ?? [];
-    const own = all.filter((entry) => entry.declaration.private && entry.file === file);
-    const isOwn = own.some((entry) => entry.declaration.parameters.length === arity);
-    const key = `${isOwn ? file.name : ''}\0${name}\0${arity}`;
+  function overloads(name: string, arity: number, file: ScriptFile, scope?: Scope): FunctionSymbol[] {
+    const chosen = candidates(name, arity, file);
+    const context = scope?.probe && chosen.entries.some(isContextual) ? contextOf(scope, scope.probe) : undefined;
+    const key = `${chosen.key}\0${context?.key ?? ''}`;
     const known = resolvedSets.get(key);
     if (known) return known;
-    const entries = (isOwn ? own : all.filter((entry) => !entry.declaration.private)).filter(
-      (entry) => entry.declaration.parameters.length === arity,
-    );
-    const priority = (entry: FunctionEntry): number => entry.declaration.priority ?? (entry.file.privileged ? 1 : 0);
-    entries.sort((a, b) => priority(a) - priority(b));
-    const set = entries.map(functionSymbol);
+    const set = chosen.entries.map((entry) => functionSymbol(entry, context));
     for (const [index, symbol] of set.entries()) {
       const next = set[index + 1];
       if (next) symbol.fallback = next;
@@ -214,15 +229,65 @@ export function bind(
     return set;
   }
 
-  function functionSymbol(entry: FunctionEntry): FunctionSymbol {
-    if (entry.symbol) return entry.symbol;
+  function candidates(name: string, arity: number, file: ScriptFile): { key: string; entries: FunctionEntry[] } {
+    const all = functionNames.get(name) ?? [];
+    const own = all.filter((entry) => entry.declaration.private && entry.file === file);
+    const isOwn = own.some((entry) => entry.declaration.parameters.length === arity);
+    const key = `${isOwn ? file.name : ''}\0${name}\0${arity}`;
+    const found = (isOwn ? own : all.filter((entry) => !entry.declaration.private)).filter(
+      (entry) => entry.declaration.parameters.length === arity,
+    );
+    const priority = (entry: FunctionEntry): number => entry.declaration.priority ?? (entry.file.privileged ? 1 : 0);
+    found.sort((a, b) => priority(a) - priority(b));
+    return { key, entries: found };
+  }
+
+  function contextOf(scope: Scope, probe: NonNullable<Scope['probe']>): CallContext {
+    let number = contextNumbers.get(probe);
+    if (number === undefined) {
+      number = contextNumbers.size;
+      contextNumbers.set(probe, number);
+    }
+    const mode = scope.mode === 'entry' ? 'entry' : undefined;
+    return { key: `${number}${mode ?? ''}`, probe, mode };
+  }
+
+  /** Whether a function, or one that it calls, refers to variables of the probe that calls it. */
+  function isContextual(entry: FunctionEntry): boolean {
+    if (entry.contextual !== undefined) return entry.contextual;
+    const reached = new Set([entry]);
+    for (const one of reached) {
+      if (one.contextual === false) continue;
+      let names = one.contextual === true;
+      visitNode(one.declaration.body, (node) => {
+        if (node.kind === 'target-variable') names = true;
+        else if (node.kind === 'call') {
+          for (const called of candidates(node.name, node.arguments.length, one.file).entries) reached.add(called);
+        }
+        return names ? 'stop' : undefined;
+      });
+      if (names) {
+        entry.contextual = true;
+        return true;
+      }
+    }
+    // Nothing that was reached does.
+    for (const one of reached) one.contextual = false;
+    return false;
+  }
+
+  function functionSymbol(entry: FunctionEntry, context?: CallContext): FunctionSymbol {
+    const known = context ? entry.copies.get(context.key) : entry.symbol;
+    if (known) return known;
     const { declaration, file } = entry;
     const token = tokens.token(declaration);
     const library = file.privileged;
     const names = new Set<string>();
     const parameters = declaration.parameters.map((parameter): LocalSymbol => {
       const at = tokens.token(parameter);
-      if (names.has(parameter.name)) diagnostics.push(messages.duplicateParameter(parameter.name, at));
+      if (names.has(parameter.name) && entry.copies.size === 0) {
+        diagnostics.push(messages.duplicateParameter(parameter.name, at));
+      }
       names.add(parameter.name);
       return {
         kind: 'local',
@@ -242,26 +307,49 @@ export function bind(
       result: declaration.result ? newCell(declaration.result, token) : newCell(),
       returns: declaration.result !== undefined,
       body: { kind: 'block', statements: [], token, library },
+      ...(context ? { context: context.probe } : {}),
       span: declaration.span,
     };
-    entry.symbol = symbol;
+    if (context) entry.copies.set(context.key, symbol);
+    else entry.symbol = symbol;
     functions.push(symbol);
-    pending.push({ entry, symbol });
+    entries.set(symbol, entry);
+    pending.set(symbol, { entry, context });
     return symbol;
   }
 
-  function bindPending(): void {
-    for (let work = pending.pop(); work; work = pending.pop()) {
-      const { entry, symbol } = work;
-      const { body } = entry.declaration;
-      if (body.kind === 'embedded-code') {
-        symbol.embedded = { code: body.code, pragmas: body.pragmas, span: body.span };
-        continue;
-      }
-      const scope: Scope = { locals: new Map(), file: entry.file, function: symbol, loops: 0 };
-      for (const parameter of symbol.parameters) scope.locals.set(parameter.name, parameter);
-      symbol.body = statement(body, scope);
+  function bindFunction(symbol: FunctionSymbol): void {
+    const work = pending.get(symbol);
+    if (!work) return;
+    pending.delete(symbol);
+    const { entry, context } = work;
+    const { body } = entry.declaration;
+    if (body.kind === 'embedded-code') {
+      symbol.embedded = { code: body.code, pragmas: body.pragmas, span: body.span };
+      return;
     }
+    const scope: Scope = {
+      locals: new Map(),
+      file: entry.file,
+      function: symbol,
+      ...(context ? { probe: context.probe, mode: context.mode } : {}),
+      loops: 0,
+    };
+    for (const parameter of symbol.parameters) scope.locals.set(parameter.name, parameter);
+    // Whoever asks quietly wants to know of its own expression, not of the function's body.
+    const before = diagnostics.length;
+    symbol.body = statement(body, scope);
+    late.push(...diagnostics.splice(before));
+  }
+
+  /** Binds what a call leads to, so that the C type of its result is known; chains without end are left for later. */
+  function bindEagerly(set: readonly FunctionSymbol[]): void {
+    if (level > DEEPEST_EAGER) return;
+    for (const symbol of set) bindFunction(symbol);
+  }
+
+  function bindPending(): void {
+    for (const symbol of pending.keys()) bindFunction(symbol);
   }
 
   // --------------------------------------------------------------------------------------------- statements
@@ -271,6 +359,13 @@ export function bind(
   }
 
   function statement(node: Statement, scope: Scope): DraftStatement {
+    level++;
+    const bound = bindStatement(node, scope);
+    level--;
+    return bound;
+  }
+
+  function bindStatement(node: Statement, scope: Scope): DraftStatement {
     const common = base(node, scope);
     switch (node.kind) {
       case 'block':
@@ -506,7 +601,13 @@ export function bind(
     const global = known ? undefined : findGlobal(node.name, scope.file);
     if (global) {
       setArity(global, 0, common.token);
-      return { kind: 'global', ...common, cell: global.cell, symbol: global };
+      return {
+        kind: 'global',
+        ...common,
+        cell: global.cell,
+        symbol: global,
+        ...(global.typed ? { typed: global.typed } : {}),
+      };
     }
     if (scope.mode === 'condition') {
       diagnostics.push(messages.conditionNotGlobal(common.token));
@@ -568,6 +669,13 @@ export function bind(
   // ------------------------------------------------------------------------------------------- expressions
 
   function expression(node: Expression, scope: Scope): DraftExpression {
+    level++;
+    const bound = bindExpression(node, scope);
+    level--;
+    return bound;
+  }
+
+  function bindExpression(node: Expression, scope: Scope): DraftExpression {
     const common = base(node, scope);
     const long = () => newCell('long', common.token);
     const text = () => newCell('string', common.token);
@@ -801,7 +909,7 @@ export function bind(
     const target = variable(node.target, common.token, scope);
     const value = expression(node.value, scope);
     if (!target) return value;
-    if (target.kind === 'local' && !operator) noteType(target.symbol, value);
+    if (target.kind !== 'element' && !operator) noteType(target.symbol, value);
     return {
       kind: 'assignment',
       ...common,
@@ -878,7 +986,8 @@ export function bind(
       return number(0n, common);
     }
     const bound = node.arguments.map((argument) => expression(argument, scope));
-    const set = overloads(node.name, node.arguments.length, scope.file);
+    const set = overloads(node.name, node.arguments.length, scope.file, scope);
+    bindEagerly(set);
     const first = set[0];
     if (!first) {
       const others = (functionNames.get(node.name) ?? []).filter(
@@ -899,7 +1008,7 @@ export function bind(
       }
       return { kind: 'unresolved', ...common, cell: newCell(), diagnostic: messages.unresolvedType(common.token) };
     }
-    const { body } = functionNames.get(node.name)!.find((entry) => entry.symbol === first)!.declaration;
+    const { body } = entries.get(first)!.declaration;
     if (body.kind === 'embedded-code' && body.pragmas.includes('guru') && !options.guru && !scope.file.privileged) {
       diagnostics.push(messages.guruFunction(common.token));
     }
@@ -1070,6 +1179,7 @@ export function bind(
       point: derived.point,
       library,
       ...(condition ? { condition } : {}),
+      context: scope.probe!,
       entryValues: scope.probe!.entryValues,
       body: statements.length === 1 ? statements[0]! : { kind: 'block', token, library, statements },
     };
@@ -1100,15 +1210,17 @@ export function bind(
 
   const boundProbes = probes.map(bindProbe);
   // The user's own functions are checked even where nothing calls them.
-  for (const entries of functionNames.values()) {
-    for (const entry of entries) {
-      if (!entry.file.privileged) {
+  for (const declared of functionNames.values()) {
+    for (const entry of declared) {
+      // One that refers to a context means nothing without.
+      if (!entry.file.privileged && !(isContextual(entry) && entry.copies.size > 0)) {
         overloads(entry.declaration.name, entry.declaration.parameters.length, entry.file);
         functionSymbol(entry);
       }
     }
   }
   bindPending();
+  diagnostics.push(...late);
   return { draft: { globals, functions, probes: boundProbes, embedded }, diagnostics };
 }
 

@@ -484,8 +484,43 @@ export function lower(
     return index;
   }
 
+  const entrySlots = new Map<object, readonly number[]>();
+  const probes = draft.probes.map((probe): ResolvedProbe => {
+    const body = new Body();
+    const condition = probe.condition && body.expression(probe.condition);
+    const entryValues: Expression[] = [];
+    const slots = new Map<string, number>();
+    body.entrySlots = probe.entryValues.map((value) => {
+      const lowered = body.expression(value);
+      // Equal values share a slot; where they were written makes no difference.
+      const key = JSON.stringify(lowered, (name, part) => (name === 'span' ? undefined : part));
+      let slot = slots.get(key);
+      if (slot === undefined) {
+        slot = entryValues.push(lowered) - 1;
+        slots.set(key, slot);
+      }
+      return slot;
+    });
+    entrySlots.set(probe.context, body.entrySlots);
+    return {
+      name: probe.name,
+      written: probe.written,
+      declared: probe.declared,
+      chain: probe.chain,
+      point: probe.point,
+      ...(condition ? { condition } : {}),
+      entryValues,
+      locals: body.locals,
+      body: body.statement(probe.body),
+      span: probe.span,
+    };
+  });
+
+  // A function that is a probe's own reads its entry values, whose slots are settled now.
   const functions = draft.functions.map((symbol): ResolvedFunction => {
     const body = new Body();
+    const probe = symbol.context && draft.probes.findIndex(({ context }) => context === symbol.context);
+    body.entrySlots = (symbol.context && entrySlots.get(symbol.context)) ?? [];
     for (const parameter of symbol.parameters) body.local(parameter);
     const { type } = findCell(symbol.result);
     const fallback = symbol.fallback && functionIndexes.get(symbol.fallback);
@@ -503,38 +538,9 @@ export function lower(
           }
         : body.statement(symbol.body),
       ...(fallback === undefined ? {} : { fallback }),
+      ...(probe === undefined || probe < 0 ? {} : { probe }),
       library: symbol.library,
       span: symbol.span,
-    };
-  });
-
-  const probes = draft.probes.map((probe): ResolvedProbe => {
-    const body = new Body();
-    const condition = probe.condition && body.expression(probe.condition);
-    const entryValues: Expression[] = [];
-    const slots = new Map<string, number>();
-    body.entrySlots = probe.entryValues.map((value) => {
-      const lowered = body.expression(value);
-      // Equal values share a slot; where they were written makes no difference.
-      const key = JSON.stringify(lowered, (name, part) => (name === 'span' ? undefined : part));
-      let slot = slots.get(key);
-      if (slot === undefined) {
-        slot = entryValues.push(lowered) - 1;
-        slots.set(key, slot);
-      }
-      return slot;
-    });
-    return {
-      name: probe.name,
-      written: probe.written,
-      declared: probe.declared,
-      chain: probe.chain,
-      point: probe.point,
-      ...(condition ? { condition } : {}),
-      entryValues,
-      locals: body.locals,
-      body: body.statement(probe.body),
-      span: probe.span,
     };
   });
 

@@ -18,6 +18,7 @@ import type {
   VarOperation,
 } from '@stapkit/parser';
 import type { Diagnostic } from '@stapkit/pass';
+import type { CodeLocation, CodeValue } from '../code-source.js';
 import { messages } from '../diagnostics.js';
 import {
   type DraftExpression,
@@ -28,7 +29,7 @@ import {
   type Token,
   type TypedValue,
 } from '../draft.js';
-import type { ArithmeticOperator } from '../elaborated.js';
+import type { ArithmeticOperator, ContextSource } from '../elaborated.js';
 import type { PointVariable } from '../families/family.js';
 import type { DraftPiece } from '../formats.js';
 import { similarNames } from '../similar.js';
@@ -56,7 +57,16 @@ interface CType {
 /** Where a path has led so far. */
 type Place =
   /** A value held in an expression. */
-  | { readonly held: true; readonly value: DraftExpression; readonly type: CType }
+  | { readonly held: true; readonly value: DraftExpression; readonly type: CType; readonly parts?: undefined }
+  /** An object that is in registers or in pieces, or a part of one. */
+  | {
+      readonly held: true;
+      readonly parts: CodeLocation;
+      /** From the object's start, in bits. */
+      readonly bitOffset: number;
+      readonly bitSize?: number;
+      readonly type: CType;
+    }
   /** An object in memory. */
   | {
       readonly held: false;
@@ -127,12 +137,33 @@ export function assignTarget(
 
 type Shape<E> = E extends unknown ? Omit<E, 'token' | 'library' | 'cell'> : never;
 
+const GROUPS: Readonly<Record<string, readonly PointVariable['group'][]>> = {
+  vars: ['parameter', 'local'],
+  parms: ['parameter'],
+  locals: ['local'],
+  return: ['return'],
+};
+
+/** The modules of `@cast`'s third operand: names and headers with colons between; a header's name may hold one. */
+function splitModules(text: string): string[] {
+  return (text.match(/(?:<[^>]*>|[^:<])+/g) ?? []).map((name) => name.trim());
+}
+
+/** What a return probe takes when the function is entered. */
+function isSaved(variable: PointVariable): boolean {
+  return variable.group === 'parameter' || variable.group === 'local';
+}
+
+function hexadecimal(address: string): string {
+  return `0x${BigInt.asUintN(64, BigInt(address)).toString(16)}`;
+}
+
 /** Most steps into anonymous members of one another. */
 const DEEPEST_ANONYMOUS = 16;
-/** Most levels that `$x$$` opens. */
-const DEEPEST_PRETTY = 12;
-/** Most values that `$x$$` prints: beyond it, structures show as `{...}`. */
-const MOST_PRETTY = 400;
+/** Levels that `$x$$` opens, far beyond what `MOST_PRETTY` lets it come to: damaged types may go round in circles. */
+const DEEPEST_PRETTY = 64;
+/** Values that `$x$` and `$x$$` print; what follows shows as `...`. */
+const MOST_PRETTY = 32;
 
 class Walker {
   private readonly symbols: SymbolSource;
@@ -228,13 +259,9 @@ class Walker {
       case 'target-variable':
         return this.variable(node.name, node);
       case 'var': {
-        const name = node.variable.value;
-        if (node.module || name.includes('@')) {
-          this.fail(`unable to find global '${name}'`, this.token, [
-            '@var of a file or module needs DWARF debug information',
-          ]);
-        }
-        return this.variable(name, node);
+        const global = this.globalVariable(node);
+        if (global) return this.finish(global, node);
+        return this.variable(node.variable.value, node);
       }
     }
   }
@@ -246,7 +273,7 @@ class Walker {
     token: Token,
   ): DraftExpression {
     if (node.kind === 'target-variable' && node.path.length === 0 && node.pretty === 0) {
-      const found = this.scope.probe?.variables?.variables.find((variable) => variable.name === node.name);
+      const found = this.lookup(node.name);
       if (found?.writable === 'always' || (found?.writable === 'guru' && this.guru())) {
         return this.storeContext(found, operator, value);
       }
@@ -281,7 +308,12 @@ class Walker {
    */
   private isRegister(found: PointVariable): boolean {
     const { kind } = found.source;
-    if (typeof found.type === 'string' || (kind !== 'parameter' && kind !== 'return-value')) return false;
+    if (typeof found.type === 'string') return false;
+    if (kind === 'location') {
+      if (this.scope.probe?.variables?.return) return false;
+      const { location } = found.source;
+      if (location.kind !== 'value' || location.value.kind !== 'register') return false;
+    } else if (kind !== 'parameter' && kind !== 'return-value') return false;
     if (kind === 'parameter' && this.scope.probe?.variables?.return) return false;
     const facts = this.facts({ type: found.type, pointers: found.pointsTo ? 1 : 0 }).facts.kind;
     return facts !== 'struct' && facts !== 'union' && facts !== 'array';
@@ -293,19 +325,29 @@ class Walker {
     value: DraftExpression,
   ): DraftExpression {
     const type = found.type === 'string' ? 'string' : 'long';
+    const source = this.contextSource(found);
     if (operator !== undefined && operator !== '.') {
-      const sum = this.make(
-        {
-          kind: 'arithmetic',
-          operator,
-          left: this.make({ kind: 'context', source: found.source }, 'long'),
-          right: value,
-        },
-        'long',
-      );
-      return this.make({ kind: 'context-store', source: found.source, append: false, value: sum }, type);
+      const left = found.source.kind === 'location' ? this.load(this.variablePlace(found)) : this.contextValue(found);
+      const sum = this.make({ kind: 'arithmetic', operator, left, right: value }, 'long');
+      return this.make({ kind: 'context-store', source, append: false, value: sum }, type);
     }
-    return this.make({ kind: 'context-store', source: found.source, append: operator === '.', value }, type);
+    return this.make({ kind: 'context-store', source, append: operator === '.', value }, type);
+  }
+
+  /** What an assignment to a variable of the context sets. */
+  private contextSource(found: PointVariable): ContextSource {
+    if (found.source.kind !== 'location') return found.source;
+    const { location } = found.source;
+    if (location.kind !== 'value' || location.value.kind !== 'register') {
+      this.fail('the value is not held in a register and cannot be written');
+    }
+    return { kind: 'register', number: location.value.number, space: 'kernel' };
+  }
+
+  private contextValue(found: PointVariable): DraftExpression {
+    const type = found.type === 'string' ? 'string' : 'long';
+    if (found.source.kind === 'location') return this.load(this.variablePlace(found));
+    return this.make({ kind: 'context', source: found.source }, type);
   }
 
   private temporary(name: string): LocalSymbol {
@@ -344,20 +386,29 @@ class Walker {
       const operand = this.binder.expression(node.operand, this.scope);
       if (!operand.typed) this.fail('unknown type in dereference');
       place = { held: true, value: operand, type: operand.typed };
+    } else if (node.kind === 'var') {
+      place = this.globalVariable(node) ?? this.variablePlace(this.find(node.variable.value));
     } else {
-      const name = node.kind === 'var' ? node.variable.value : node.name;
-      place = this.variablePlace(this.find(name));
+      place = this.variablePlace(this.find(node.name));
     }
     const end = this.walk(place, node.path);
-    if (end.held) this.fail('the value is held in a register and cannot be written');
+    if (end.held) {
+      if (end.parts?.kind === 'memory') this.fail('the value is not in one place and cannot be written');
+      this.fail('the value is held in a register and cannot be written');
+    }
     return this.placeOf(end);
   }
 
   // --------------------------------------------------------------------------------------------- variables
 
+  private lookup(name: string): PointVariable | undefined {
+    const variables = this.scope.probe?.variables;
+    return variables?.variables.find((variable) => variable.name === name) ?? variables?.more?.(name);
+  }
+
   private find(name: string): PointVariable {
     const variables = this.scope.probe?.variables;
-    const found = variables?.variables.find((variable) => variable.name === name);
+    const found = this.lookup(name);
     if (found && variables) {
       if (found.group === 'return' && this.scope.mode === 'entry') {
         this.fail(`'$${name}' is not available at function entry`);
@@ -371,7 +422,7 @@ class Walker {
           : `unable to find local '${name}' in ${variables.function}`,
       );
     }
-    const names = variables.variables.map((variable) => variable.name);
+    const names = (variables.all?.() ?? variables.variables).map((variable) => variable.name);
     const near = [...new Set([...similarNames(name, names), ...names])].map((one) => `$${one}`).slice(0, 10);
     const where = variables.function === undefined ? '' : ` in ${variables.function}`;
     this.fail(`unable to find local '${name}'${where} (alternatives: ${near.join(', ')})`);
@@ -381,11 +432,185 @@ class Walker {
     if (typeof found.type === 'string') {
       this.fail(`'$${found.name}' has no members`);
     }
-    return {
-      held: true,
-      value: this.make({ kind: 'context', source: found.source }, 'long'),
-      type: { type: found.type, pointers: found.pointsTo ? 1 : 0 },
-    };
+    const type: CType = { type: found.type, pointers: found.pointsTo ? 1 : 0 };
+    if (found.source.kind === 'location') return this.locationPlace(found.source.location, type);
+    return { held: true, value: this.make({ kind: 'context', source: found.source }, 'long'), type };
+  }
+
+  /** An object where debug information says it is. */
+  private locationPlace(location: CodeLocation, type: CType): Place {
+    switch (location.kind) {
+      case 'memory':
+        return { held: false, address: this.codeValue(location.address), type };
+      case 'absent': {
+        const place = this.scope.probe?.variables?.place;
+        const where = place === undefined ? '' : ` (pc: ${hexadecimal(place.address)})`;
+        this.fail(
+          location.reason === 'not accessible at this address'
+            ? `${location.reason}${where} [man error::dwarf]`
+            : `not accessible at this address${where}: ${location.reason} [man error::dwarf]`,
+        );
+        break;
+      }
+      default: {
+        const { facts } = this.facts(type);
+        const isWhole = facts.kind !== 'struct' && facts.kind !== 'union' && facts.kind !== 'array';
+        if (location.kind === 'value' && isWhole) {
+          return { held: true, value: this.extended(this.codeValue(location.value), type), type };
+        }
+        return { held: true, parts: location, bitOffset: 0, type };
+      }
+    }
+  }
+
+  /** A value as wide as its type: registers may hold anything above it. */
+  private extended(value: DraftExpression, type: CType): DraftExpression {
+    const width = type.pointers > 0 ? undefined : scalarSize(this.symbols, type.type);
+    if (!width || width.size === 8) return value;
+    return this.cut(value, width.size * 8, width.signed);
+  }
+
+  private cut(value: DraftExpression, bits: number, signed: boolean): DraftExpression {
+    if (value.kind === 'number') {
+      return this.number(signed ? BigInt.asIntN(bits, value.value) : BigInt.asUintN(bits, value.value));
+    }
+    const both = (operator: ArithmeticOperator, left: DraftExpression, right: bigint) =>
+      this.make({ kind: 'arithmetic', operator, left, right: this.number(right) }, 'long');
+    if (!signed) return both('&', value, (1n << BigInt(bits)) - 1n);
+    return both('>>', both('<<', value, BigInt(64 - bits)), BigInt(64 - bits));
+  }
+
+  /** Some bits of an object that is not in memory as a whole. */
+  private partValue(location: CodeLocation, bitOffset: number, bits: number): DraftExpression {
+    switch (location.kind) {
+      case 'value': {
+        const value = this.codeValue(location.value);
+        if (bitOffset === 0) return value;
+        return this.make({ kind: 'arithmetic', operator: '>>>', left: value, right: this.number(bitOffset) }, 'long');
+      }
+      case 'memory': {
+        const first = Math.floor(bitOffset / 8);
+        const size = bits + (bitOffset % 8) <= 8 ? 1 : bits + (bitOffset % 8) <= 16 ? 2 : bits <= 32 ? 4 : 8;
+        const address = this.add(this.codeValue(location.address), this.number(first));
+        const word = this.make({ kind: 'load', place: { address, space: 'kernel', size, signed: false } }, 'long');
+        if (bitOffset % 8 === 0) return word;
+        const right = this.number(bitOffset % 8);
+        return this.make({ kind: 'arithmetic', operator: '>>>', left: word, right }, 'long');
+      }
+      case 'absent':
+        this.fail(`not accessible at this address: ${location.reason} [man error::dwarf]`);
+        break;
+      case 'pieces': {
+        let start = 0;
+        let joined: DraftExpression | undefined;
+        for (const piece of location.pieces) {
+          const end = start + piece.size * 8;
+          const from = Math.max(start, bitOffset);
+          const to = Math.min(end, bitOffset + bits);
+          if (from < to) {
+            const part = this.partValue(piece.location, from - start, to - from);
+            if (from === bitOffset && to === bitOffset + bits) return part;
+            const own = this.cut(part, to - from, false);
+            const shifted =
+              from === bitOffset
+                ? own
+                : this.make(
+                    { kind: 'arithmetic', operator: '<<', left: own, right: this.number(from - bitOffset) },
+                    'long',
+                  );
+            joined = joined
+              ? this.make({ kind: 'arithmetic', operator: '|', left: joined, right: shifted }, 'long')
+              : shifted;
+          }
+          start = end;
+        }
+        return joined ?? this.fail('not accessible at this address: optimized out [man error::dwarf]');
+      }
+    }
+  }
+
+  /** The expression that comes to what debug information says a number is. */
+  private codeValue(value: CodeValue): DraftExpression {
+    switch (value.kind) {
+      case 'constant':
+        return this.number(value.value);
+      case 'register':
+        return this.make(
+          { kind: 'context', source: { kind: 'register', number: value.number, space: 'kernel' } },
+          'long',
+        );
+      case 'read': {
+        const address = this.codeValue(value.address);
+        const { size, signed } = value;
+        return this.make({ kind: 'load', place: { address, space: 'kernel', size, signed } }, 'long');
+      }
+      case 'unary':
+        return this.make({ kind: 'unary', operator: value.operator, operand: this.codeValue(value.operand) }, 'long');
+      case 'binary': {
+        const left = this.codeValue(value.left);
+        const right = this.codeValue(value.right);
+        const { operator } = value;
+        if (operator === '<' || operator === '<=' || operator === '==' || operator === '!=') {
+          return this.make({ kind: 'comparison', operator, left, right }, 'long');
+        }
+        if (operator === '+') return this.add(left, right);
+        return this.make({ kind: 'arithmetic', operator, left, right }, 'long');
+      }
+      case 'choice':
+        return this.make(
+          {
+            kind: 'conditional',
+            condition: this.codeValue(value.condition),
+            // biome-ignore lint/suspicious/noThenProperty: `then` is the IR's word; the node is no promise.
+            then: this.codeValue(value.then),
+            else: this.codeValue(value.else),
+          },
+          'long',
+        );
+      case 'symbol':
+        return this.make(
+          {
+            kind: 'context',
+            source: {
+              kind: 'symbol-address',
+              name: value.name,
+              ...(value.module === undefined ? {} : { module: value.module }),
+              offset: value.offset,
+            },
+          },
+          'long',
+        );
+      case 'per-cpu-base':
+        return this.make({ kind: 'context', source: { kind: 'per-cpu-base' } }, 'long');
+    }
+  }
+
+  /**
+   * `@var("NAME@FILE")`, `@var("NAME", "MODULE")` and, where no variable of the context has the name, `@var("NAME")`:
+   * a variable outside functions.
+   */
+  private globalVariable(node: VarOperation): Place | undefined {
+    const text = node.variable.value;
+    const at = text.indexOf('@');
+    const name = at < 0 ? text : text.slice(0, at);
+    const file = at < 0 ? undefined : text.slice(at + 1);
+    const isPlain = file === undefined && node.module === undefined;
+    const variables = this.scope.probe?.variables;
+    if (isPlain && (name.startsWith('$') || this.lookup(name))) return undefined;
+    const named = node.module?.value ?? variables?.place?.module ?? variables?.variables[0]?.module;
+    const module = named === undefined || named === 'kernel' || named === 'vmlinux' ? undefined : named;
+    const found = this.symbols.code?.has(module) ? this.symbols.code.variable?.(name, file, module) : undefined;
+    if (found) return this.locationPlace(found.location, { type: found.type, pointers: 0 });
+    // BTF knows the types of per-CPU variables only; of the others the address alone.
+    const known = file === undefined ? this.symbols.variable?.(name, module) : undefined;
+    if (known) return this.locationPlace(known.location, { type: known.type, pointers: 0 });
+    if (isPlain && variables) return undefined;
+    const where = file === undefined ? '' : ` in ${file}`;
+    this.fail(
+      `unable to find global '${name}'${where}${module === undefined ? '' : ` in ${module}`}`,
+      this.token,
+      this.symbols.code?.has(module) ? [] : ['variables outside functions need DWARF debug information (stap-prep)'],
+    );
   }
 
   private variable(name: string, node: TargetVariable | VarOperation): DraftExpression {
@@ -393,12 +618,10 @@ class Walker {
     const found = this.find(name);
     if (typeof found.type === 'string') {
       if (node.path.length > 0 || node.addressOf) this.fail(`'$${name}' has no members`);
-      if (node.pretty > 0 && found.type === 'long') {
-        return this.format(['%i'], [this.make({ kind: 'context', source: found.source }, 'long')]);
-      }
-      return this.make({ kind: 'context', source: found.source }, found.type);
+      if (node.pretty > 0 && found.type === 'long') return this.format(['%i'], [this.contextValue(found)]);
+      return this.contextValue(found);
     }
-    return this.atEntry(found.group === 'parameter', () => this.finish(this.variablePlace(found), node));
+    return this.atEntry(isSaved(found), () => this.finish(this.variablePlace(found), node));
   }
 
   /** In a return probe, what hangs on a parameter is what it was when the function was entered. */
@@ -425,39 +648,58 @@ class Walker {
       this.fail('unresolved target-symbol expression');
     }
     if (node.path.length > 0) this.fail(`'$$${name}' has no members`);
-    if (name === 'locals') return this.make({ kind: 'string', value: '' }, 'string');
     if (name === 'return' && !variables.return) this.fail('unresolved target-symbol expression');
-    const chosen = variables.variables.filter((variable) =>
-      name === 'return' ? variable.group === 'return' : variable.group === 'parameter',
-    );
     const pieces: DraftPiece[] = [];
     const values: DraftExpression[] = [];
-    for (const [index, variable] of chosen.entries()) {
-      pieces.push({ kind: 'text', text: `${index > 0 ? ' ' : ''}${variable.name}=` });
-      if (node.pretty > 0) {
+    const seen = new Set<string>();
+    const all = name === 'vars' || name === 'locals' ? (variables.all?.() ?? variables.variables) : variables.variables;
+    const groups = GROUPS[name]!;
+    // Parameters come first, then what was declared later.
+    for (const group of groups) {
+      for (const variable of all) {
+        if (variable.group !== group || seen.has(variable.name)) continue;
+        seen.add(variable.name);
+        pieces.push({ kind: 'text', text: `${seen.size > 1 ? ' ' : ''}${variable.name}=` });
+        this.groupMember(variable, node.pretty, pieces, values);
+      }
+    }
+    return this.make({ kind: 'format', pieces: joinTexts(pieces), arguments: values }, 'string');
+  }
+
+  /** One variable of `$$vars`: a number, or, where it is not there, a question mark. */
+  private groupMember(
+    variable: PointVariable,
+    pretty: 0 | 1 | 2,
+    pieces: DraftPiece[],
+    values: DraftExpression[],
+  ): void {
+    const saved = isSaved(variable);
+    try {
+      if (pretty > 0) {
         values.push(
-          this.atEntry(variable.group === 'parameter', () =>
+          this.atEntry(saved, () =>
             typeof variable.type === 'string'
-              ? this.format(['%i'], [this.make({ kind: 'context', source: variable.source }, 'long')])
-              : this.pretty(this.variablePlace(variable), node.pretty as 1 | 2),
+              ? this.format(['%i'], [this.contextValue(variable)])
+              : this.pretty(this.variablePlace(variable), pretty as 1 | 2),
           ),
         );
         pieces.push({ kind: 'directive', conversion: 's', flags: '' });
-        continue;
+        return;
       }
       if (typeof variable.type === 'number' && !variable.pointsTo && !scalarSize(this.symbols, variable.type)) {
         const { facts } = strip(this.symbols, variable.type);
-        pieces.push({ kind: 'text', text: facts.kind === 'struct' || facts.kind === 'union' ? '{...}' : '?' });
-        continue;
+        // What is not there does not even say what it would be.
+        if (variable.source.kind === 'location') this.variablePlace(variable);
+        const isOpen = facts.kind === 'struct' || facts.kind === 'union';
+        pieces.push({ kind: 'text', text: isOpen ? '{...}' : facts.kind === 'array' ? '[...]' : '?' });
+        return;
       }
-      values.push(
-        this.atEntry(variable.group === 'parameter', () =>
-          this.make({ kind: 'context', source: variable.source }, 'long'),
-        ),
-      );
+      values.push(this.atEntry(saved, () => this.contextValue(variable)));
       pieces.push({ kind: 'directive', conversion: 'x', flags: '#' });
+    } catch (error) {
+      if (!(error instanceof Unresolved)) throw error;
+      pieces.push({ kind: 'text', text: '?' });
     }
-    return this.make({ kind: 'format', pieces: joinTexts(pieces), arguments: values }, 'string');
   }
 
   // ------------------------------------------------------------------------------------------------- paths
@@ -473,24 +715,25 @@ class Walker {
       text = text.slice(0, -1);
     }
     const bare = text.replace(/^(?:struct|union|enum) /, '');
-    const modules = (node.module?.value ?? '').split(':').map((name) => name.trim());
-    const shown = node.module?.value ?? 'kernel';
+    const variables = this.scope.probe?.variables;
+    const own = variables?.place?.module ?? variables?.variables[0]?.module;
+    // "If the module is not specified, it will default either to the probe module for dwarf probes, or to kernel."
+    const modules = node.module ? splitModules(node.module.value) : [...(own === undefined ? [] : [own]), 'kernel'];
     for (const name of modules) {
-      // Header specifications name what BTF has anyway, so they fall back to the kernel's types.
-      const module = name === '' || name.startsWith('kernel') || name.includes('<') ? undefined : name;
-      const found =
-        this.symbols.type(text, module) ??
-        (bare === text ? undefined : this.symbols.type(bare, module)) ??
-        this.symbols.type(text) ??
-        this.symbols.type(bare);
-      if (found !== undefined) {
+      // A kernel header's types are the kernel's own as a rule, and the header's only where the kernel has no such type.
+      const isHeader = name.includes('<');
+      const places = !isHeader ? [name] : name.startsWith('kernel') ? ['kernel', name] : [name];
+      for (const place of places) {
+        const module = place === 'kernel' || place === '' || place === 'vmlinux' ? undefined : place;
+        const found = this.symbols.type(text, module) ?? (bare === text ? undefined : this.symbols.type(bare, module));
+        if (found === undefined) continue;
         const { facts } = strip(this.symbols, found);
         // "The type may be given as the pointer's own or as what it points to."
         const pointers = stars > 0 ? stars : facts.kind === 'pointer' ? 0 : 1;
         return { type: found, pointers };
       }
     }
-    this.fail(`type definition '${node.type.value}' not found in '${shown}'`);
+    this.fail(`type definition '${node.type.value}' not found in '${node.module?.value ?? modules.join(':')}'`);
   }
 
   /** What a type is, pointers on top included. */
@@ -542,7 +785,9 @@ class Walker {
     if (facts.kind !== 'struct' && facts.kind !== 'union') {
       this.fail(`invalid access '->${name}' vs. ${this.typeText(place.type)}`, token);
     }
-    if (place.held) this.fail(`'${this.typeText(place.type)}' is passed by value, which is not supported`, token);
+    if (place.held && !place.parts) {
+      this.fail(`'${this.typeText(place.type)}' is passed by value, and where it is only DWARF tells`, token);
+    }
     const found = this.member(facts, name, 0, 0);
     if (!found) {
       const names = this.memberNames(facts, 0);
@@ -553,6 +798,7 @@ class Walker {
       );
     }
     const type: CType = { type: found.member.type, pointers: 0 };
+    if (place.held) return this.part(place, found.bitOffset, type, found.member.bitSize);
     if (found.member.bitSize !== undefined) {
       return {
         held: false,
@@ -562,6 +808,13 @@ class Walker {
       };
     }
     return { held: false, address: this.add(place.address, this.number(Math.floor(found.bitOffset / 8))), type };
+  }
+
+  /** A part of an object that is in registers or in pieces. */
+  private part(place: Place & { held: true }, bitOffset: number, type: CType, bitSize?: number): Place {
+    if (!place.parts) this.fail(`'${this.typeText(place.type)}' is passed by value, and where it is only DWARF tells`);
+    const offset = place.bitOffset + bitOffset;
+    return { held: true, parts: place.parts, bitOffset: offset, type, ...(bitSize === undefined ? {} : { bitSize }) };
   }
 
   private member(
@@ -603,6 +856,9 @@ class Walker {
     } else if (facts.kind === 'array' && !place.held) {
       element = { type: facts.element, pointers: 0 };
       address = place.address;
+    } else if (facts.kind === 'array' && place.held && place.parts && step.index.kind === 'number') {
+      element = { type: facts.element, pointers: 0 };
+      return this.part(place, Number(step.index.value) * (this.size(element) ?? 0) * 8, element);
     } else {
       this.fail(`invalid access '${shown()}' vs. ${this.typeText(place.type)}`, token);
     }
@@ -663,6 +919,13 @@ class Walker {
     const typed: TypedValue = { ...place.type, space: 'kernel' };
     if (place.held) {
       if (facts.kind === 'struct' || facts.kind === 'union') this.fail(this.instead(place.type, facts));
+      if (place.parts) {
+        const width = place.type.pointers > 0 ? { size: 8, signed: false } : scalarSize(this.symbols, place.type.type);
+        if (!width) this.fail(`'${this.typeText(place.type)}' is not a value that can be read`);
+        const bits = place.bitSize ?? width.size * 8;
+        const value = this.partValue(place.parts, place.bitOffset, bits);
+        return { ...(bits === 64 ? value : this.cut(value, bits, width.signed)), typed };
+      }
       return place.value.typed ? place.value : { ...place.value, typed };
     }
     if (facts.kind === 'array') {
@@ -709,6 +972,13 @@ class Walker {
       }
     }
     if (!at.held && at.bits) at = { held: true, value: this.load(at), type: at.type };
+    if (at.held && at.parts) {
+      // What is in no one place can't be handed to a function.
+      const pieces: DraftPiece[] = [];
+      const values: DraftExpression[] = [];
+      this.prettyValue(at, levels, pieces, values, true);
+      return this.make({ kind: 'format', pieces: joinTexts(pieces), arguments: values }, 'string');
+    }
     const argument = at.held ? at.value : at.address;
     const type = at.type;
     const held = at.held;
@@ -733,7 +1003,7 @@ class Walker {
     const pieces: DraftPiece[] = [];
     const values: DraftExpression[] = [];
     const place: Place = held ? { held: true, value: object, type } : { held: false, address: object, type };
-    this.prettyValue(place, levels, 0, pieces, values, true);
+    this.prettyValue(place, levels, pieces, values, true);
     const common = { token: this.token, library: true };
     const value = this.make({ kind: 'format', pieces: joinTexts(pieces), arguments: values }, 'string');
     const symbol: FunctionSymbol = {
@@ -762,10 +1032,11 @@ class Walker {
     return symbol;
   }
 
+  /** The string at an address in quotes: the kernel's, or where that can't be read, the process's. */
   private quoted(address: DraftExpression): DraftExpression {
-    const symbol = this.binder.synthesize('kernel_string_quoted', () => ({
+    const symbol = this.binder.synthesize('kernel_or_user_string_quoted', () => ({
       kind: 'function',
-      name: 'kernel_string_quoted',
+      name: 'kernel_or_user_string_quoted',
       token: this.token,
       library: true,
       file: this.token.span.file,
@@ -783,8 +1054,8 @@ class Walker {
       returns: true,
       body: { kind: 'block', token: this.token, library: true, statements: [] },
       embedded: {
-        code: ' /* pure */ /* runtime: stapkit_fn_kernel_string_quoted */ ',
-        pragmas: ['pure', 'runtime: stapkit_fn_kernel_string_quoted'],
+        code: ' /* pure */ /* runtime: stapkit_fn_kernel_or_user_string_quoted */ ',
+        pragmas: ['pure', 'runtime: stapkit_fn_kernel_or_user_string_quoted'],
         span: this.token.span,
       },
       span: this.token.span,
@@ -792,13 +1063,88 @@ class Walker {
     return { ...this.make({ kind: 'call', function: symbol, arguments: [address] }, 'string'), cell: symbol.result };
   }
 
+  /** An enumerator's name by its value; a number that no enumerator has, as it is. */
+  private enumeratorName(value: DraftExpression, type: CType, facts: TypeFacts & { kind: 'enum' }): DraftExpression {
+    const key = `enumerator\0${type.type}\0${this.library}`;
+    const symbol = this.binder.synthesize(key, () => {
+      const common = { token: this.token, library: true };
+      const parameter: LocalSymbol = {
+        kind: 'local',
+        name: 'value',
+        token: this.token,
+        cell: newCell('long', this.token),
+        parameter: true,
+        hidden: true,
+      };
+      const made: FunctionSymbol = {
+        kind: 'function',
+        name: '__enumerator_name',
+        token: this.token,
+        library: true,
+        file: this.token.span.file,
+        parameters: [parameter],
+        result: newCell('string', this.token),
+        returns: true,
+        body: { kind: 'block', ...common, statements: [] },
+        span: this.token.span,
+      };
+      // Of two names for one value the first counts.
+      const names = new Map<bigint, string>();
+      for (const { name, value: text } of facts.values) {
+        if (!names.has(BigInt(text))) names.set(BigInt(text), name);
+      }
+      const sorted = [...names].sort(([x], [y]) => (x < y ? -1 : 1));
+      made.body = {
+        kind: 'return',
+        ...common,
+        function: made,
+        value: this.enumeratorSearch(parameter, sorted, facts.signed),
+      };
+      return made;
+    });
+    return { ...this.make({ kind: 'call', function: symbol, arguments: [value] }, 'string'), cell: symbol.result };
+  }
+
+  /** Halves the enumerators until one is left. */
+  private enumeratorSearch(
+    value: LocalSymbol,
+    sorted: readonly (readonly [bigint, string])[],
+    signed: boolean,
+  ): DraftExpression {
+    const other = () => this.format([signed ? '%i' : '%u'], [this.read(value)]);
+    const middle = Math.floor(sorted.length / 2);
+    const at = sorted[middle];
+    if (!at) return other();
+    const isOne = sorted.length === 1;
+    return this.make(
+      {
+        kind: 'conditional',
+        condition: this.make(
+          {
+            kind: 'comparison',
+            operator: isOne ? '==' : '<',
+            left: this.read(value),
+            right: this.number(at[0]),
+          },
+          'long',
+        ),
+        // biome-ignore lint/suspicious/noThenProperty: `then` is the IR's word; the node is no promise.
+        then: isOne
+          ? this.make({ kind: 'string', value: at[1] }, 'string')
+          : this.enumeratorSearch(value, sorted.slice(0, middle), signed),
+        else: isOne ? other() : this.enumeratorSearch(value, sorted.slice(middle), signed),
+      },
+      'string',
+    );
+  }
+
   private prettyValue(
     place: Place,
     levels: 1 | 2,
-    depth: number,
     pieces: DraftPiece[],
     values: DraftExpression[],
     top: boolean,
+    depth = 0,
   ): void {
     const text = (words: string): void => {
       pieces.push({ kind: 'text', text: words });
@@ -808,7 +1154,7 @@ class Walker {
       values.push(expression);
     };
     const { pointer, facts } = this.facts(place.type);
-    const isOpen = top || levels === 2;
+    const isOpen = (top || levels === 2) && depth < DEEPEST_PRETTY;
     if (pointer) {
       const target = this.facts(pointer).facts;
       if (target.kind === 'integer' && target.char) value('s', '', this.quoted(this.load(place)));
@@ -819,57 +1165,53 @@ class Walker {
       return;
     }
     switch (facts.kind) {
-      case 'integer':
-        if (facts.char) {
+      case 'integer': {
+        const isField = place.held ? place.parts && place.bitSize !== undefined : place.bits !== undefined;
+        if (facts.char && !isField) {
           text("'");
           value('c', '#', this.load(place));
           text("'");
         } else if (widthKnown(facts.size)) value(facts.signed || facts.bool ? 'i' : 'u', '', this.load(place));
         else text('?');
         return;
+      }
       case 'enum':
-        value(facts.signed ? 'i' : 'u', '', this.load(place));
+        value('s', '', this.enumeratorName(this.load(place), place.type, facts));
         return;
       case 'array': {
         const element: CType = { type: facts.element, pointers: 0 };
         const inner = this.facts(element).facts;
-        if (!isOpen || place.held || values.length > MOST_PRETTY || depth > DEEPEST_PRETTY) {
+        if (!isOpen) {
           text('[...]');
           return;
         }
-        if (inner.kind === 'integer' && inner.char) {
+        if (inner.kind === 'integer' && inner.char && !place.held) {
           value('s', '', this.quoted(place.address));
           return;
         }
         text('[');
-        if (facts.length > 0) this.prettyValue({ ...place, type: element }, levels, depth + 1, pieces, values, false);
+        if (facts.length > 0) {
+          const first: Place = place.held ? this.part(place, 0, element) : { ...place, type: element };
+          this.prettyValue(first, levels, pieces, values, false, depth + 1);
+        }
         text(facts.length > 1 ? ', ...]' : ']');
         return;
       }
       case 'struct':
       case 'union': {
-        if (!isOpen || place.held || values.length > MOST_PRETTY || depth > DEEPEST_PRETTY) {
+        if (!isOpen) {
           text('{...}');
           return;
         }
         text('{');
         for (const [index, member] of facts.members.entries()) {
           if (index > 0) text(', ');
-          text(member.name === '' ? `<${'class'}>=` : `.${member.name}=`);
-          const at: Place =
-            member.bitSize === undefined
-              ? {
-                  held: false,
-                  address: this.add(place.address, this.number(Math.floor(member.bitOffset / 8))),
-                  type: { type: member.type, pointers: 0 },
-                }
-              : {
-                  held: false,
-                  address: place.address,
-                  type: { type: member.type, pointers: 0 },
-                  bits: { bitOffset: member.bitOffset, bitSize: member.bitSize },
-                };
-          this.prettyValue(at, levels, depth + 1, pieces, values, false);
+          if (values.length >= MOST_PRETTY) {
+            text('...');
+            break;
+          }
+          text(member.name === '' ? `<${this.isUnion(member.type) ? 'union' : 'class'}>=` : `.${member.name}=`);
+          this.prettyValue(this.memberPlace(place, member), levels, pieces, values, false, depth + 1);
         }
         text('}');
         return;
@@ -877,6 +1219,20 @@ class Walker {
       default:
         text('?');
     }
+  }
+
+  private isUnion(type: number): boolean {
+    return strip(this.symbols, type).facts.kind === 'union';
+  }
+
+  private memberPlace(place: Place, member: MemberFacts): Place {
+    const type: CType = { type: member.type, pointers: 0 };
+    if (place.held) return this.part(place, member.bitOffset, type, member.bitSize);
+    if (member.bitSize === undefined) {
+      return { held: false, address: this.add(place.address, this.number(Math.floor(member.bitOffset / 8))), type };
+    }
+    const bits = { bitOffset: member.bitOffset, bitSize: member.bitSize };
+    return { held: false, address: place.address, type, bits };
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { cleanly, elaborateText, printed } from '../helpers.js';
+import type { CodeLocation, CodeSource, CodeValue, SymbolSource } from '../../src/index.js';
+import { cleanly, elaborateText, kernel, printed } from '../helpers.js';
 
 const entry = (expression: string): string => {
   const text = printed(`probe kernel.function("vfs_read") { println(${expression}) }`);
@@ -48,7 +49,7 @@ test('prints parameters as $$parms does, and one of them as $x$ does', () => {
   const text = printed('probe kernel.function("vfs_read") { println($$parms, $file$, $file$$) }');
   expect(text).toContain('sprintf("file=%#x buf=%#x count=%#x", $parameter[0], $parameter[1], $parameter[2])');
   expect(text).toContain(
-    '"{.path={...}, .flags=%u, .low=%u, .high=%i, .next=%p, .comm=[...], <class>={...}, .slots=[...]}"',
+    '"{.path={...}, .flags=%u, .low=%u, .high=%i, .next=%p, .comm=[...], <union>={...}, .slots=[...]}"',
   );
   expect(text).toContain('.path={.mnt=%p, .name=%s}');
   expect(text).toContain('.slots=[%i, ...]}"');
@@ -105,4 +106,133 @@ test('sets and appends to what a procfs file gives', () => {
   );
   expect(text).toContain('($value) = ("a")');
   expect(text).toContain('($value) .= ("b")');
+});
+
+/** A kernel with variables outside functions, as debug information tells of them. */
+function kernelWith(variables: Readonly<Record<string, { type: number; location: CodeLocation }>>): SymbolSource {
+  const code: Partial<CodeSource> = {
+    has: () => true,
+    variable: (name, file, module) => {
+      const key = [name, ...(file === undefined ? [] : [file]), ...(module === undefined ? [] : [module])].join('|');
+      const found = variables[key];
+      return found && { name, group: 'global', ...found };
+    },
+  };
+  return { ...kernel, code: code as CodeSource };
+}
+
+const symbol = (name: string, offset = 0): CodeValue => ({ kind: 'symbol', name, offset });
+const LONG = 1;
+const INT = 2;
+const STRUCT_FILE = 5;
+const FILE_POINTER = 6;
+
+const globals = kernelWith({
+  jiffies: { type: LONG, location: { kind: 'memory', address: symbol('_stext', 0x10) } },
+  'root|fs/open.c': { type: FILE_POINTER, location: { kind: 'memory', address: symbol('root') } },
+  'root|ext4': {
+    type: STRUCT_FILE,
+    location: { kind: 'memory', address: { ...symbol('root'), module: 'ext4' } as CodeValue },
+  },
+  runs: {
+    type: INT,
+    location: {
+      kind: 'memory',
+      address: { kind: 'binary', operator: '+', left: { kind: 'per-cpu-base' }, right: symbol('runs') },
+    },
+  },
+  pair: {
+    type: STRUCT_FILE,
+    location: {
+      kind: 'pieces',
+      pieces: [
+        { size: 20, location: { kind: 'value', value: { kind: 'register', number: 3 } } },
+        { size: 4, location: { kind: 'memory', address: { kind: 'register', number: 6 } } },
+        { size: 56, location: { kind: 'absent', reason: 'optimized out' } },
+      ],
+    },
+  },
+});
+
+const global = (expression: string): string => {
+  const text = printed(`probe begin { println(${expression}) }`, { symbols: globals });
+  return /printf\((?:".*?"), (.*)\);?\n? ?\}/s.exec(text)?.[1] ?? text;
+};
+
+test.each([
+  ['@var("jiffies")', '@kderef(8, (&_stext+0x10))'],
+  ['&@var("jiffies", "kernel")', '(&_stext+0x10)'],
+  ['@var("root@fs/open.c")->flags', '@kderef(4, (@kderef(8, &root)) + (16))'],
+  ['@var("root", "ext4")->flags', '@kderef(4, (&ext4:root) + (16))'],
+  ['@var("root", "ext4")->slots[1]', '@kderef(4, (&ext4:root) + (60))'],
+  ['@var("runs", "kernel")', '@kderef(4, (@percpu) + (&runs))'],
+  ['@var("pair")->low', '@kderef(1, @kregister(6))'],
+  ['@defined(@var("nothing"))', '0'],
+])('finds %s outside functions', (expression, expected) => {
+  expect(global(expression)).toContain(expected);
+});
+
+test('says that a part of a value is gone', () => {
+  const { messages } = elaborateText('probe begin { println(@var("pair")->slots[0]) }', { symbols: globals });
+  expect(messages[0]).toMatch(/^not accessible at this address: optimized out \[man error::dwarf\]/);
+  const unknown = elaborateText('probe begin { println(@var("nothing@x.c", "ext4")) }', { symbols: globals });
+  expect(unknown.messages[0]).toMatch(/^unable to find global 'nothing' in x\.c in ext4/);
+});
+
+test('functions refer to the variables of the probe that calls them', () => {
+  const text = printed(`
+    function own() { return $file->flags }
+    function through(x) { return own() + x }
+    probe kernel.function("vfs_read") { println(through($count)) }
+    probe kernel.function("vfs_write") { println(own()) }
+  `);
+  // One copy for each probe, and of the function that calls it.
+  expect(text.match(/^own:long/gm)).toHaveLength(2);
+  expect(text.match(/^through:long/gm)).toHaveLength(1);
+});
+
+test('a function of a return probe reads what was saved for that probe', () => {
+  const script = cleanly(`
+    function saved() { return $count }
+    probe kernel.function("vfs_read").return { println(saved(), $return) }
+    probe begin { println(1) }
+  `);
+  expect(script.functions.map(({ name, probe }) => [name, probe])).toEqual([['saved', 0]]);
+  expect(script.probes[0]?.entryValues).toHaveLength(1);
+});
+
+test('a function without the variable that it names is in error', () => {
+  const { messages } = elaborateText('function f() { return $file } probe timer.s(1) { println(f()) }');
+  expect(messages[0]).toBe("unresolved target-symbol expression: identifier '$file'");
+});
+
+test('results of functions and globals keep their C types', () => {
+  expect(printed('function first() { return @cast(1, "file") } probe begin { println(first()->flags) }')).toContain(
+    '@kderef(4, (first()) + (16))',
+  );
+  const text = printed(`
+    global kept
+    probe kernel.function("vfs_read") { kept = $file->next; println(kept->flags) }
+  `);
+  expect(text).toContain('@kderef(4, (kept) + (16))');
+});
+
+test('enumerators print by name', () => {
+  const colour: SymbolSource = {
+    ...kernel,
+    type: (name) => (name === 'paint' ? 101 : kernel.type(name)),
+    typeFacts: (id) => {
+      if (id === 100) {
+        const values = ['RED', 'GREEN', 'BLUE'].map((name, value) => ({ name, value: String(value * 2) }));
+        return { kind: 'enum', name: 'colour', size: 4, signed: false, values };
+      }
+      if (id === 101) {
+        return { kind: 'struct', name: 'paint', size: 4, members: [{ name: 'colour', type: 100, bitOffset: 0 }] };
+      }
+      return kernel.typeFacts(id);
+    },
+  };
+  const text = printed('probe begin { println(@cast(1, "paint")$) }', { symbols: colour });
+  expect(text).toContain('"{.colour=%s}"');
+  expect(text).toMatch(/\(value\) < \(2\)\) \? .*"RED".*"GREEN".*"BLUE"/);
 });

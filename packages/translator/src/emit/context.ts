@@ -2,6 +2,7 @@
 import type { Expression } from '@stapkit/elaborator';
 import { unreachable } from '@stapkit/pass';
 import type { BodyEmission } from './body.js';
+import { cNumber } from './c-text.js';
 import { emitNumber } from './expression.js';
 import { emitString } from './string.js';
 
@@ -14,6 +15,13 @@ export function emitContext(b: BodyEmission, e: Extract<Expression, { kind: 'con
       return extend('stapkit_return_value(c)', source.size, source.signed);
     case 'register':
       return checked(b, e, `stapkit_register(c, ${source.number}, ${source.space === 'user'})`);
+    case 'symbol-address': {
+      const address = `stapkit_script_symbol_address(c, ${b.module.symbol(source.name, source.module)})`;
+      const start = checked(b, e, address);
+      return source.offset === 0 ? start : `(${start} + ${cNumber(String(source.offset))})`;
+    }
+    case 'per-cpu-base':
+      return 'stapkit_per_cpu_base()';
     case 'tracepoint-argument':
       return `(s64)c->arguments[${source.index}]`;
     case 'perf-counter':
@@ -55,6 +63,11 @@ export function emitContextStore(b: BodyEmission, e: Extract<Expression, { kind:
     const to =
       source.kind === 'parameter' ? `stapkit_set_parameter(c, ${source.index}, ` : 'stapkit_set_return_value(c, ';
     b.out.line(`${to}${kept});`);
+    b.failOnError(e.span);
+    return value;
+  }
+  if (source.kind === 'register') {
+    b.out.line(`stapkit_set_register(c, ${source.number}, ${value});`);
     b.failOnError(e.span);
     return value;
   }

@@ -91,6 +91,7 @@ export function emitModule(given: Elaborated, options: TranslateOptions): CModul
   section([...module.locks.locked].sort((a, b) => a - b).map((index) => printLock(module, index)));
   section([...module.usedAutomata].map((index) => printAutomaton(index, script.automata[index]!)));
   section(module.tables);
+  section(probes.flatMap((p) => p.declaration ?? []));
   section(functions.flatMap((f) => f?.declaration ?? []));
   section([...functions.flatMap((f) => (f ? ['', ...f.lines] : [])), ...probes.flatMap((p) => ['', ...p.lines])]);
   section(instrumented.timings.flatMap((global, index) => printTimed(module, global, index)));
@@ -202,7 +203,7 @@ function emitFunction(module: ScriptEmission, declared: ResolvedFunction, index:
     embeddedDeclaration(module, index, declared);
     return undefined;
   }
-  const b = new BodyEmission(module, declared.locals, name, declared.result);
+  const b = new BodyEmission(module, declared.locals, name, declared.result, declared.probe);
   const assigned = module.effects.assignedLocals(body);
   const parameters = declared.locals.slice(0, declared.parameters);
   parameters.forEach((_, local) => {
@@ -271,7 +272,17 @@ function emitProbe(module: ScriptEmission, probe: ResolvedProbe, index: number):
   ];
   const family = familyOf(probe.point);
   lines.push('', family.printPoint(probe.point, `${name}_point`, probe, index, module));
-  return { lines };
+  const entry = printEntryStructure(probe, index);
+  return { lines, ...(entry === undefined ? {} : { declaration: entry }) };
+}
+
+/** What holds the values for @entry; functions that are the probe's own read it too. */
+function printEntryStructure(probe: ResolvedProbe, index: number): string | undefined {
+  if (probe.entryValues.length === 0) return undefined;
+  const members = probe.entryValues.map((value, slot) =>
+    value.type === 'string' ? `\tchar e${slot}[STAPKIT_STRING];` : `\ts64 e${slot};`,
+  );
+  return [`struct entry_${index} {`, ...members, '};'].join('\n');
 }
 
 function printHandler(module: ScriptEmission, probe: ResolvedProbe, b: BodyEmission, name: string): string[] {
@@ -335,7 +346,7 @@ function emitLockedBody(b: BodyEmission, probe: ResolvedProbe): void {
   emitStatements(b, rest);
 }
 
-/** The function that takes the values for @entry, and the structure that holds them. */
+/** The function that takes the values for @entry. */
 function printEntry(module: ScriptEmission, probe: ResolvedProbe, index: number): string[] {
   if (probe.entryValues.length === 0) return [];
   const b = new BodyEmission(module, probe.locals, `entry_${index}_handler`, undefined, index);
@@ -348,9 +359,6 @@ function printEntry(module: ScriptEmission, probe: ResolvedProbe, index: number)
       b.out.close();
     });
   });
-  const members = probe.entryValues.map((value, slot) =>
-    value.type === 'string' ? `\tchar e${slot}[STAPKIT_STRING];` : `\ts64 e${slot};`,
-  );
   const out = new Writer();
   out.line(`static void entry_${index}_take(struct stapkit_context *c)`);
   out.open('{');
@@ -366,15 +374,7 @@ function printEntry(module: ScriptEmission, probe: ResolvedProbe, index: number)
   if (b.usedLabels.has('done')) out.label('done');
   out.line(b.calls ? 'c->frame = (void *)l;' : 'return;');
   out.close();
-  return [
-    `struct entry_${index} {`,
-    ...members,
-    '};',
-    '',
-    ...printFrame(b),
-    ...out.toString().trimEnd().split('\n'),
-    '',
-  ];
+  return [...printFrame(b), ...out.toString().trimEnd().split('\n'), ''];
 }
 
 function printCondition(module: ScriptEmission, probe: ResolvedProbe, index: number): string[] {
@@ -490,6 +490,11 @@ function printTables(
   };
   if (script.globals.some((global) => global.printAtEnd)) fields.print_globals = 'print_globals';
   if (report.length > 0) fields.report = 'report';
+  if (module.symbols.length > 0) {
+    parts.push(...printSymbolTable(module));
+    fields.start = 'stapkit_script_symbols_start';
+    fields.stop = 'stapkit_script_symbols_stop';
+  }
   parts.push(`static const char description[] =\n${printLong(description)};`, '');
   parts.push('struct stapkit_script stapkit_script = {');
   for (const [field, value] of Object.entries(fields)) parts.push(`\t.${field} = ${value},`);
@@ -580,6 +585,21 @@ function printGlobalTable(module: ScriptEmission, script: Elaborated): string[] 
     return `\t{ ${fields.join(', ')} },`;
   });
   return ['static struct stapkit_global globals[] = {', ...rows, '};', ''];
+}
+
+/** What the runtime looks up when the script is loaded. */
+function printSymbolTable(module: ScriptEmission): string[] {
+  const rows = module.symbols.map(({ name, module: owner }) => {
+    const fields = [`.name = ${cString(name)}`, ...(owner === undefined ? [] : [`.module = ${cString(owner)}`])];
+    return `\t{ ${fields.join(', ')} },`;
+  });
+  return [
+    'struct stapkit_script_symbol stapkit_script_symbols[] = {',
+    ...rows,
+    '};',
+    `const u32 stapkit_script_symbol_count = ${module.symbols.length};`,
+    '',
+  ];
 }
 
 function printProbeTable(module: ScriptEmission, script: Elaborated, timings: Instrumented['timings']): string[] {

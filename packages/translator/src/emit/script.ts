@@ -22,6 +22,9 @@ export class ScriptEmission {
   /** How many sorted walks each array has. */
   readonly orders = new Map<number, number>();
   usedAutomata = new Set<number>();
+  /** The kernel's symbols that handlers take the addresses of, in the order of their numbers. */
+  readonly symbols: { readonly name: string; readonly module?: string }[] = [];
+  private readonly symbolNumbers = new Map<string, number>();
   private readonly formats = new Map<string, string>();
 
   constructor(
@@ -82,6 +85,17 @@ export class ScriptEmission {
     const slot = this.orders.get(global) ?? 0;
     this.orders.set(global, slot + 1);
     return slot;
+  }
+
+  /** The number of a symbol in the table that the runtime fills in. */
+  symbol(name: string, module: string | undefined): number {
+    const key = `${module ?? ''}:${name}`;
+    let number = this.symbolNumbers.get(key);
+    if (number === undefined) {
+      number = this.symbols.push({ name, ...(module === undefined ? {} : { module }) }) - 1;
+      this.symbolNumbers.set(key, number);
+    }
+    return number;
   }
 
   /** A static table of a format's pieces; returns its name. */
