@@ -132,5 +132,6 @@ function heavyText() {
 
 await Promise.all([
   bundleStap(),
+  bundleText('../dwarf/src/debug-index/worker.ts').then((text) => writeProgram('index-worker', text)),
   bundleText('src/prep/main.ts', [], '#!/usr/bin/env node\n').then((text) => writeProgram('stap-prep', text)),
 ]);

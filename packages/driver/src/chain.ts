@@ -91,7 +91,10 @@ async function runPasses(
     const elaborated = await timed(
       settings,
       2,
-      async (context) => elaboratePass(await frontEnd.elaborateOptions(context)).run(ast, context),
+      async (context) => {
+        const pass = elaboratePass(await frontEnd.elaborateOptions(context));
+        return await frontEnd.withSymbols(context, () => pass.run(ast, context));
+      },
       summarizeElaborated,
     );
     if (!elaborated) return { failed: 2 };
@@ -259,8 +262,19 @@ export class FrontEnd {
   };
 
   symbols(context: PassContext): Promise<Symbols> {
-    this.opened ??= openSymbols(this.settings.place, this.settings.cache, context);
+    const { place, cache, options, io } = this.settings;
+    this.opened ??= openSymbols(place, cache, { debuginfo: options.debuginfo, env: io.env }, context);
     return this.opened;
+  }
+
+  /** Does what asks the kernel's facts, and once more when debug information that it asked for has been opened. */
+  async withSymbols<T>(context: PassContext, run: () => T | Promise<T>): Promise<T> {
+    const symbols = await this.symbols(context);
+    for (;;) {
+      const result = await run();
+      context.signal.throwIfAborted();
+      if (!(await symbols.supply(context))) return result;
+    }
   }
 
   /**

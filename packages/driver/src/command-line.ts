@@ -213,6 +213,7 @@ function toOptions(values: Values, env: Environment): StapOptions {
     json: values.has('json'),
     strict: values.has('strict'),
     vm: values.has('vm'),
+    debuginfo: values.choice('debuginfo', ['auto', 'btf', 'dwarf']) ?? 'auto',
     ...(list === undefined ? {} : { list: { pattern: list, withVariables: values.has('L') } }),
     ...(dump ? { dump } : {}),
     explain: false,

@@ -1,12 +1,28 @@
 // Puts the two sides together: what dwarf knows of the target kernel, in the shapes that the elaborator and kbuild ask for.
-import { openKernel } from '@stapkit/dwarf';
+// BTF serves what it can; debug information is opened when an answer takes it.
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { type KernelSymbols, kernelCode, openKernel } from '@stapkit/dwarf';
 import type { SymbolSource } from '@stapkit/elaborator';
 import type { FeatureSource } from '@stapkit/kbuild';
-import { DiagnosticError, hasErrors, type PassContext } from '@stapkit/pass';
+import { DiagnosticError, hasErrors, nearestNames, type PassContext } from '@stapkit/pass';
+import { packageFolder } from './folders.js';
+import type { StapOptions } from './options.js';
 import type { Place } from './place.js';
 
 /** Facts of one kernel for pass 2, with those for pass 4 beside them. */
-export type Symbols = SymbolSource & { readonly features: FeatureSource };
+export type Symbols = SymbolSource & {
+  readonly features: FeatureSource;
+  /** Opens the debug information that the last run of pass 2 asked for. True where pass 2 is to be run again. */
+  supply(context: PassContext): Promise<boolean>;
+};
+
+export interface OpenSymbolsOptions {
+  /** `--debuginfo` */
+  readonly debuginfo: StapOptions['debuginfo'];
+  /** The process's environment: SYSTEMTAP_DEBUGINFO_PATH, DEBUGINFOD_URLS. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
 
 /**
  * Opens the facts of the kernel that a script is for.
@@ -15,7 +31,13 @@ export type Symbols = SymbolSource & { readonly features: FeatureSource };
  * @param cache stapkit's cache folder
  * @throws DiagnosticError where the kernel has no type information to be found
  */
-export async function openSymbols(place: Place, cache: string, context: PassContext): Promise<Symbols> {
+export async function openSymbols(
+  place: Place,
+  cache: string,
+  options: OpenSymbolsOptions,
+  context: PassContext,
+): Promise<Symbols> {
+  const modulesFolder = place.where === 'guest' ? place.kernel.modulesFolder : undefined;
   const { value, diagnostics } = await openKernel(
     {
       release: place.release,
@@ -26,11 +48,85 @@ export async function openSymbols(place: Place, cache: string, context: PassCont
   );
   if (hasErrors(diagnostics)) throw new DiagnosticError(...diagnostics);
   for (const diagnostic of diagnostics) context.report(diagnostic);
-  const symbols: SymbolSource = value;
-  return Object.assign(symbols, {
-    features: {
-      functionPrototype: (name: string) => value.functionPrototype(name),
-      structMembers: (name: string) => value.structMembers(name)?.map((member) => member.name),
-    },
+  const features: FeatureSource = {
+    functionPrototype: (name: string) => value.functionPrototype(name),
+    structMembers: (name: string) => value.structMembers(name)?.map((member) => member.name),
+  };
+  const known: SymbolSource = {
+    kernel: value.kernel,
+    functions: (pattern, module) => value.functions(pattern, module),
+    nearestFunctions: (name, module) => value.nearestFunctions(name, module),
+    modules: (pattern) => modulesLike(value, pattern),
+    nearestModules: (name) => nearestNames(name, [...value.modules()]),
+    tracepoints: (pattern) => value.tracepoints(pattern),
+    type: (name, module) => value.type(name, module),
+    typeFacts: (id) => value.typeFacts(id),
+    enumerator: (name) => value.enumerator(name),
+  };
+  if (options.debuginfo === 'btf') return { ...known, features, supply: async () => false };
+
+  const { buildId } = value.kernel;
+  const urls = options.env['DEBUGINFOD_URLS'];
+  const workerFile = indexWorker();
+  const debug = kernelCode({
+    release: place.release,
+    cacheFolder: cache,
+    folders: debugFolders(options.env, cache),
+    modulesFolders: modulesFolder === undefined ? [join('/lib/modules', place.release)] : [modulesFolder],
+    ...(buildId === undefined ? {} : { buildId }),
+    ...(urls ? { debuginfodUrls: urls } : {}),
+    ...(workerFile === undefined ? {} : { workerFile }),
   });
+  const codeOnly = options.debuginfo === 'dwarf';
+  return {
+    ...known,
+    type: (name, module) => (codeOnly ? debug.type(name, module) : undefined) ?? value.type(name, module),
+    typeFacts: (id) => (debug.owns(id) ? debug.typeFacts(id) : value.typeFacts(id)),
+    code: debug.code,
+    codeOnly,
+    features,
+    async supply(own) {
+      if (!debug.wanting) return false;
+      const supplied = await debug.supply(own);
+      for (const diagnostic of supplied.diagnostics) own.report(diagnostic);
+      return supplied.value;
+    },
+  };
+}
+
+/** The modules that a name or pattern of `*`, `?` and `[…]` fits. */
+function modulesLike(kernel: KernelSymbols, pattern: string): readonly string[] {
+  const plain = pattern.replaceAll('-', '_');
+  if (!/[*?[]/.test(plain)) return kernel.moduleState(plain) === 'missing' ? [] : [plain];
+  const source = plain
+    .replace(/[.+^${}()|\\]/g, '\\$&')
+    .replace(/\*/g, '.*')
+    .replace(/\?/g, '.');
+  const expression = new RegExp(`^${source}$`);
+  return kernel.modules().filter((name) => expression.test(name));
+}
+
+/**
+ * Where debug files are looked for: the folders of SYSTEMTAP_DEBUGINFO_PATH (stap(1)), which may have a + or - before
+ * them, else the distribution's and those that stap-prep fetched.
+ */
+function debugFolders(env: OpenSymbolsOptions['env'], cache: string): string[] {
+  const named = (env['SYSTEMTAP_DEBUGINFO_PATH'] ?? '')
+    .split(':')
+    .map((part) => part.replace(/^[+-]/, ''))
+    .filter((part) => part.startsWith('/'));
+  return named.length > 0 ? named : ['/usr/lib/debug', join(cache, 'debug')];
+}
+
+/** The bundled program of the threads that make indexes. */
+function indexWorker(): string | undefined {
+  try {
+    const file = join(packageFolder('driver'), 'bundle', 'index-worker.cjs');
+    return existsSync(file) ? file : undefined;
+  } catch (error) {
+    // An installed program has it beside itself.
+    if (!(error instanceof DiagnosticError)) throw error;
+    const file = join(dirname(process.argv[1] ?? ''), 'index-worker.cjs');
+    return existsSync(file) ? file : undefined;
+  }
 }

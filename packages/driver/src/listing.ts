@@ -38,13 +38,17 @@ export async function runListing(settings: ChainSettings): Promise<number> {
   if (!take(parsed, context)) return 1;
   const elaborateOptions = await frontEnd.elaborateOptions(context);
   if (options.explain) {
-    const explanation = explain(parsed.value, elaborateOptions);
+    const explanation = await frontEnd.withSymbols(context, () => explain(parsed.value, elaborateOptions));
     for (const diagnostic of explanation.diagnostics) context.report(diagnostic);
     await io.stdout(formatExplanation(explanation));
     return hasErrors(explanation.diagnostics) ? 1 : 0;
   }
-  if (options.types) return await printTypes(settings, parsed.value, elaborateOptions, context);
-  const { value: lines } = listProbes(parsed.value, elaborateOptions, options.list!.withVariables);
+  if (options.types) {
+    return await printTypes(settings, parsed.value, frontEnd, elaborateOptions, context);
+  }
+  const { value: lines } = await frontEnd.withSymbols(context, () =>
+    listProbes(parsed.value, elaborateOptions, options.list!.withVariables),
+  );
   await print(settings, lines);
   return lines.length > 0 ? 0 : 1;
 }
@@ -53,10 +57,11 @@ export async function runListing(settings: ChainSettings): Promise<number> {
 async function printTypes(
   { options, io }: ChainSettings,
   ast: Ast,
+  frontEnd: FrontEnd,
   elaborateOptions: ElaborateOptions,
   context: PassContext,
 ): Promise<number> {
-  const elaborated = elaborate(ast, elaborateOptions);
+  const elaborated = await frontEnd.withSymbols(context, () => elaborate(ast, elaborateOptions));
   if (!take(elaborated, context)) return 1;
   const { sites } = describeScript(elaborated.value, translateOptions(options));
   const { eventJsonSchema, eventTypeScript } = await import('@stapkit/staprun/types');

@@ -78,6 +78,8 @@ export interface StapOptions {
   readonly strict: boolean;
   /** `--vm`: run pass 5 in the embedded guest whatever the host can do. */
   readonly vm: boolean;
+  /** `--debuginfo`: whether BTF alone, DWARF alone, or DWARF only for what BTF can't answer. */
+  readonly debuginfo: 'auto' | 'btf' | 'dwarf';
   /** `--emit FILE`: write the last pass's IR as JSON. */
   readonly emit?: string;
   /** `--from FILE`: go on from an IR that --emit wrote. */

@@ -80,6 +80,7 @@ describe('parseCommandLine', () => {
       D: ['A=1'],
       G: ['g=1'],
       privilege: ['stapsys'],
+      debuginfo: ['dwarf'],
       compatible: ['4.8'],
       r: ['6.1'],
       m: ['mod'],

@@ -9,7 +9,7 @@ export {
 } from './btf/btf.js';
 export { printCType } from './btf/print-c.js';
 export { type DebugIndexOptions, openDebugIndex } from './debug-index/build-index.js';
-export { DebugIndex, type IndexedFunction, type IndexedLabel } from './debug-index/debug-index.js';
+export { DebugIndex, type IndexedFunction } from './debug-index/debug-index.js';
 export { type DebugFunction, type DebugSymbols, debugSymbols, type LineAddress } from './debug-index/debug-symbols.js';
 export { type DebuginfodOptions, fetchByBuildId } from './debuginfo/debuginfod.js';
 export {
@@ -110,6 +110,8 @@ export { type ElfSymbol, ElfSymbols } from './elf/symbols.js';
 export { type ByteSource, bufferSource, openFileSource } from './io/byte-source.js';
 export { Cursor } from './io/cursor.js';
 export { type Attempt, attempt, BinaryFault, type BinaryPlace } from './io/fault.js';
+export type { CodeFilesOptions } from './kernel/code-files.js';
+export type * from './kernel/code-types.js';
 export {
   type KernelSymbol,
   type KernelSymbolList,
@@ -117,6 +119,7 @@ export {
   readKallsyms,
   readSystemMap,
 } from './kernel/kallsyms.js';
+export { type KernelCode, kernelCode } from './kernel/kernel-code.js';
 export { type ImageFacts, inspectKernelImage, type KernelImage, readKernelImage } from './kernel/kernel-image.js';
 export type {
   FunctionFacts,

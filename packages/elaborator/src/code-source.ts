@@ -1,11 +1,14 @@
 // What DWARF adds to a symbol source: places inside functions, inlined copies, lines, labels, and every variable with the
 // place where its value is. Plain data, and every answer is given at once; the driver opens the files beforehand.
 
-/** What debug information knows of code; absent where only BTF is known. */
+/**
+ * What debug information knows of code. Nothing is open at first: what is asked for and is not open is noted, and answered
+ * with nothing; whoever holds the files then opens them and has the script elaborated again. So a run that needs none of
+ * this never pays for it, and every answer is given at once.
+ */
 export interface CodeSource {
   /**
-   * Whether there is debug information of a module, or of the kernel itself for undefined. Without it every other
-   * question about the module is answered with nothing.
+   * Whether debug information of a module, or of the kernel itself for undefined, is open. Ask this first.
    */
   has(module: string | undefined): boolean;
   /**
@@ -16,14 +19,26 @@ export interface CodeSource {
   statements(query: StatementQuery): readonly CodePlace[];
   /** The labels of a function whose names match a pattern. */
   labels(found: CodeFunction, pattern: string): readonly CodeLabel[];
-  /** The functions that a function's code calls, inlined ones included, once each. */
-  callees(found: CodeFunction): readonly CodeFunction[];
+  /**
+   * What the code of some functions calls, in the order of the callees' names.
+   *
+   * @param callers entries or inlined copies; what an inlined copy inside one of them calls is that copy's own
+   */
+  calls(callers: readonly CodePlace[]): readonly CodeCall[];
   /** The place of an address; undefined where no function holds it. */
   placeAt(address: string, module: string | undefined): CodePlace | undefined;
+  /** Whether the code of a line begins at an address. */
+  isStatement(address: string, module: string | undefined): boolean;
+  /** The function with code of its own that holds an address. */
+  functionAt(address: string, module: string | undefined): CodeFunction | undefined;
+  /** How far above the stack pointer, at a place, its function's return address lies; undefined where that varies. */
+  frameOf(place: CodePlace): number | undefined;
+  /** The symbol whose code holds a place: `NAME.isra.0`. */
+  symbolAt(place: CodePlace): string | undefined;
+  /** The lines nearest to those asked for that have code, where `statements` found none. */
+  nearestLines(query: StatementQuery): readonly number[];
   /** Names that are spelt alike. */
   nearestFunctions(name: string, module: string | undefined): readonly string[];
-  /** The source files that match nothing, spelt alike: for `@FILE` of a pattern. */
-  nearestFiles(file: string, module: string | undefined): readonly string[];
   /** Everything that is visible at a place, innermost scope first, parameters in their order. */
   variables?(place: CodePlace): readonly CodeVariable[];
   /** The type of what the function of a place returns; undefined for void. */
@@ -37,6 +52,8 @@ export interface CodeSource {
 }
 
 export interface CodeQuery {
+  /** Which copies are asked for: to find all that were inlined takes longest. */
+  readonly copies: 'entries' | 'inlined' | 'all';
   /** A name or a pattern of `*`, `?` and `[…]`. */
   readonly name: string;
   /** A pattern of the file's path or of its end. */
@@ -51,7 +68,7 @@ export type LineQuery =
   | { readonly kind: 'relative'; readonly offset: number }
   | { readonly kind: 'all' };
 
-export interface StatementQuery extends CodeQuery {
+export interface StatementQuery extends Omit<CodeQuery, 'copies'> {
   readonly lines: LineQuery;
   /** Where a line has no code, the nearest that has. */
   readonly nearest: boolean;
@@ -72,7 +89,7 @@ export interface CodeFunction {
   readonly entries: readonly CodePlace[];
   /** Where its inlined copies begin. */
   readonly inlined: readonly CodePlace[];
-  /** How many inlined copies have no code of their own left. */
+  /** How many inlined copies there are of which no code is left. */
   readonly withoutCode: number;
 }
 
@@ -86,8 +103,6 @@ export interface CodePlace {
   readonly module?: string;
   /** The innermost function that the place is in, an inlined one as well. */
   readonly function: string;
-  /** The symbol whose code holds the place: `NAME.isra.0`. */
-  readonly container: string;
   readonly file: string;
   readonly line: number;
   /** In a copy that was inlined. */
@@ -98,6 +113,24 @@ export interface CodePlace {
   readonly unprobeable?: string;
   /** The innermost function's entry in the debug information, for the source that it came from. */
   readonly scope: number;
+}
+
+/** A function that others call. */
+export interface CodeCall {
+  /** Its `inlined` copies are only those in the callers. */
+  readonly callee: CodeFunction;
+  /** Where calls of its own code return to. */
+  readonly returns: readonly CodeReturn[];
+}
+
+/** Where a call returns to. */
+export interface CodeReturn {
+  /** See CodePlace. */
+  readonly symbol: string;
+  readonly offset: number;
+  readonly module?: string;
+  /** How far above the stack pointer, after the return, the caller's own return address lies; undefined where that varies. */
+  readonly frame?: number;
 }
 
 export interface CodeLabel {

@@ -65,13 +65,14 @@ export function elaborate(ast: Ast, options: ElaborateOptions): Outcome<Elaborat
 }
 
 /** What the explanation of a script's probes needs; see `explain`. */
-export function derive(ast: Ast, options: ElaborateOptions): DerivedProbes {
+export function derive(ast: Ast, options: ElaborateOptions, listing = false): DerivedProbes {
   const texts = new Map(ast.sources.map((source) => [source.name, source.text]));
   const { names } = options;
   return deriveProbes(ast, {
     families: [...FAMILIES, ...(options.families ?? [])],
     symbols: options.symbols,
     guru: options.guru ?? false,
+    listing,
     tokens: tokenNamer(texts),
     ...(names ? { nearest: (name: string) => names.nearest('probe', name) } : {}),
   });

@@ -184,6 +184,18 @@ export interface KprobePoint {
   readonly maxactive?: number;
   /** The probed function's name, for probefunc(). */
   readonly function?: string;
+  /**
+   * Only when called from there (`.callee`): the handler runs where all of one list's return addresses are on the stack.
+   * `above` counts from the stack pointer in bytes.
+   */
+  readonly callers?: readonly (readonly CallerCheck[])[];
+}
+
+export interface CallerCheck {
+  readonly above: number;
+  readonly symbol: string;
+  readonly offset: number;
+  readonly module?: string;
 }
 
 /** `kernel.trace("sched_switch")` */

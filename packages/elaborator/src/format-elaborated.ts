@@ -8,6 +8,7 @@ import type {
   GlobalVariable,
   LocalVariable,
   ResolvedFunction,
+  ResolvedPoint,
   Statement,
   StatisticSource,
 } from './elaborated.js';
@@ -52,8 +53,9 @@ export function formatElaborated(script: Elaborated, { bodies = true }: FormatEl
         .filter((step) => step.text !== probe.name.replace(/[?!]$/, '') && step.how !== 'written')
         .map((step) => ` /* <- ${step.text} */`)
         .join('');
+      const address = formatAddress(probe.point);
       const condition = probe.condition ? ` if (${printer.expression(probe.condition)})` : '';
-      lines.push(`${probe.name}${condition}${from} /* <- ${probe.declared ?? probe.written} */`);
+      lines.push(`${probe.name}${condition}${address}${from} /* <- ${probe.declared ?? probe.written} */`);
       pushLocals(lines, probe.locals);
       if (bodies) lines.push(printer.body(probe.body));
     }
@@ -62,6 +64,12 @@ export function formatElaborated(script: Elaborated, { bodies = true }: FormatEl
     if (global.printAtEnd) pushEndProbe(lines, global, bodies);
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Where in the code a probe goes, where its name does not say. */
+function formatAddress(point: ResolvedPoint): string {
+  if (point.family !== 'kprobe' || point.symbol === undefined || point.offset === 0) return '';
+  return ` /* pc=${point.symbol}+0x${point.offset.toString(16)} */`;
 }
 
 /** The probe that prints a global which is only written (stap(1), "Variables"). */

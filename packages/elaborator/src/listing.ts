@@ -20,7 +20,7 @@ import { eachExpression, eachOperand, eachStatement } from './walk.js';
  * @returns the lines, each once and sorted; errors where nothing matches
  */
 export function listProbes(ast: Ast, options: ElaborateOptions, variables: boolean): Outcome<readonly string[]> {
-  const derived = derive(ast, options);
+  const derived = derive(ast, options, true);
   if (!variables) return { value: sortedOnce(derived.probes.map(shownName)), diagnostics: derived.diagnostics };
   const tokens = tokenNamer(new Map(ast.sources.map((source) => [source.name, source.text])));
   const bound = bind(ast, derived.probes, { symbols: options.symbols, tokens, guru: options.guru ?? false });

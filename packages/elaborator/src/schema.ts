@@ -297,6 +297,11 @@ export const ResolvedPoint: z.ZodType<ir.ResolvedPoint> = z.discriminatedUnion('
     return: z.boolean(),
     maxactive: z.int().positive().optional(),
     function: z.string().optional(),
+    callers: z
+      .array(
+        z.array(z.strictObject({ above: Index, symbol: z.string(), offset: z.int(), module: z.string().optional() })),
+      )
+      .optional(),
   }),
   z.strictObject({
     family: z.literal('tracepoint'),

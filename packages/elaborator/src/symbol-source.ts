@@ -14,6 +14,10 @@ export interface SymbolSource {
   functions(pattern: string, module?: string): readonly FunctionFacts[];
   /** The names nearest to a function's that was not found, for the error's hint. */
   nearestFunctions(name: string, module?: string): readonly string[];
+  /** The names of the modules that match a pattern; undefined where nobody knows. */
+  modules?(pattern: string): readonly string[];
+  /** The names nearest to a module's that was not found. */
+  nearestModules?(name: string): readonly string[];
   /** The tracepoints whose names match a pattern. */
   tracepoints(pattern: string): readonly TracepointFacts[];
   /** The structure, union, enumeration or typedef of a name; undefined where there is none. */
@@ -28,17 +32,10 @@ export interface SymbolSource {
    * @param module the module's name, or undefined for the kernel itself
    */
   variable?(name: string, module?: string): CodeVariable | undefined;
-  /** What DWARF adds; absent where only BTF is known. */
+  /** What DWARF adds; absent where it is not to be used (`--debuginfo=btf`). What is not open yet, it says (`has`). */
   readonly code?: CodeSource;
   /** True where everything is to come from DWARF (`--debuginfo=dwarf`), also what BTF could serve. */
   readonly codeOnly?: boolean;
-  /**
-   * Called where an answer takes DWARF that is not open. The driver then opens it, if there is any, and has the script
-   * elaborated again, so a run that needs none never pays for it.
-   *
-   * @param module the module it is about, or undefined for the kernel
-   */
-  wantCode?(module: string | undefined): void;
 }
 
 export interface FunctionFacts {

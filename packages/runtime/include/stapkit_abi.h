@@ -286,6 +286,15 @@ struct stapkit_profile_point {
 	u32 hertz;			/* 0: the kernel's own tick */
 };
 
+/* A return address that must be on the stack, so many bytes above the stack pointer. */
+struct stapkit_caller {
+	const char *symbol;
+	const char *module;
+	u64 offset;
+	u32 above;
+	bool last;			/* of those that must all be there; another alternative follows */
+};
+
 struct stapkit_kprobe_point {
 	const char *symbol;
 	u64 address;
@@ -293,6 +302,8 @@ struct stapkit_kprobe_point {
 	const char *module;
 	const char *function;		/* probefunc() */
 	s32 maxactive;			/* 0: the kernel's choice */
+	const struct stapkit_caller *callers;	/* NULL: whoever calls */
+	u32 caller_count;
 };
 
 struct stapkit_tracepoint_point {

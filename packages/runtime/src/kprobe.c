@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* Probes on kernel and module code by kprobes; entries and addresses. Return probes are in kretprobe.c. */
 #include <linux/kprobes.h>
+#include <linux/module.h>
+#include <linux/uaccess.h>
 
 #include "context.h"
 #include "kprobe.h"
 #include "session.h"
+#include "symbol.h"
 
 struct kprobe_state {
 	struct kprobe kp;
 	struct stapkit_probe *probe;
+	unsigned long *callers;
 	bool registered;
 };
 
@@ -16,41 +20,206 @@ static int kprobe_hit(struct kprobe *kp, struct pt_regs *regs)
 {
 	struct kprobe_state *state = container_of(kp, struct kprobe_state, kp);
 
-	stapkit_context_run(state->probe, regs);
+	if (stapkit_kprobe_called(state->probe, state->callers, regs))
+		stapkit_context_run(state->probe, regs);
 	return 0;
 }
 NOKPROBE_SYMBOL(kprobe_hit);
+
+/*
+ * The start of the kernel's code: places without a symbol of their own are counted from it. Looking it up takes a walk
+ * over all symbols in older kernels, so it is done once.
+ */
+static unsigned long kernel_start(void)
+{
+	static unsigned long start;
+
+	if (!READ_ONCE(start))
+		WRITE_ONCE(start, stapkit_symbol_address("_stext"));
+	return start;
+}
 
 /* Fills in where a kprobe goes; the kernel wants a symbol or an address. */
 int stapkit_kprobe_place(struct kprobe *kp, const struct stapkit_probe *probe, char *name, size_t size)
 {
 	const struct stapkit_kprobe_point *point = probe->point;
 
-	if (point->symbol) {
+	kp->symbol_name = NULL;
+	kp->addr = NULL;
+	kp->offset = 0;
+	kp->flags = 0;
+	if (!point->symbol) {
+		kp->addr = (kprobe_opcode_t *)(unsigned long)(point->address + point->offset);
+	} else if (!point->module && strcmp(point->symbol, "_stext") == 0 && kernel_start()) {
+		kp->addr = (kprobe_opcode_t *)(unsigned long)(kernel_start() + point->offset);
+	} else {
 		if (point->module)
 			scnprintf(name, size, "%s:%s", point->module, point->symbol);
 		else
 			strscpy(name, point->symbol, size);
 		kp->symbol_name = name;
-		kp->addr = NULL;
 		kp->offset = point->offset;
-	} else {
-		kp->symbol_name = NULL;
-		kp->addr = (kprobe_opcode_t *)(unsigned long)(point->address + point->offset);
-		kp->offset = 0;
+		/* Offsets of the kernel's are unsigned: what lies before the symbol is an address. */
+		if ((s64)point->offset < 0) {
+			unsigned long start = stapkit_symbol_address(name);
+
+			if (!start)
+				return -ENOENT;
+			kp->symbol_name = NULL;
+			kp->addr = (kprobe_opcode_t *)(unsigned long)(start + point->offset);
+			kp->offset = 0;
+		}
 	}
-	kp->flags = 0;
 	return 0;
+}
+
+/* Every module that is loaded has a symbol of this name. */
+static bool module_loaded(const char *module)
+{
+	char name[KSYM_NAME_LEN];
+
+	scnprintf(name, sizeof(name), "%s:__this_module", module);
+	return stapkit_symbol_address(name) != 0;
 }
 
 void stapkit_kprobe_refused(const struct stapkit_probe *probe, int err)
 {
+	const struct stapkit_kprobe_point *point = probe->point;
 	char text[STAPKIT_ERROR_TEXT];
 	u32 length;
 
+	/* It is armed when the module comes. */
+	if (err == -ENOENT && point->module && !module_loaded(point->module))
+		return;
 	length = scnprintf(text, sizeof(text), "probe %s registration error [man warning::pass5] (rc %d)", probe->name,
 			   err);
 	stapkit_warn(probe->id, text, length);
+}
+
+unsigned long *stapkit_kprobe_callers(const struct stapkit_probe *probe)
+{
+	const struct stapkit_kprobe_point *point = probe->point;
+	unsigned long *addresses;
+	u32 i;
+
+	if (point->caller_count == 0)
+		return NULL;
+	addresses = kcalloc(point->caller_count, sizeof(*addresses), GFP_KERNEL);
+	if (!addresses)
+		return NULL;
+	for (i = 0; i < point->caller_count; i++) {
+		const struct stapkit_caller *caller = &point->callers[i];
+		char name[KSYM_NAME_LEN];
+		unsigned long start;
+
+		if (caller->module)
+			scnprintf(name, sizeof(name), "%s:%s", caller->module, caller->symbol);
+		else
+			strscpy(name, caller->symbol, sizeof(name));
+		start = !caller->module && strcmp(name, "_stext") == 0 ? kernel_start() : stapkit_symbol_address(name);
+		addresses[i] = start ? start + caller->offset : 0;
+	}
+	return addresses;
+}
+
+bool stapkit_kprobe_called(const struct stapkit_probe *probe, const unsigned long *addresses, struct pt_regs *regs)
+{
+	const struct stapkit_kprobe_point *point = probe->point;
+	unsigned long stack = kernel_stack_pointer(regs);
+	bool fits = true;
+	u32 i;
+
+	if (point->caller_count == 0)
+		return true;
+	if (!addresses)
+		return false;
+	for (i = 0; i < point->caller_count; i++) {
+		const struct stapkit_caller *caller = &point->callers[i];
+		unsigned long word;
+
+		if (fits)
+			fits = addresses[i] &&
+			       copy_from_kernel_nofault(&word, (void *)(stack + caller->above), sizeof(word)) == 0 &&
+			       word == addresses[i];
+		if (caller->last) {
+			if (fits)
+				return true;
+			fits = true;
+		}
+	}
+	return false;
+}
+NOKPROBE_SYMBOL(stapkit_kprobe_called);
+
+/* -------------------------------------------------------------------------------- modules that come and go */
+
+/* Held while probes are armed or disarmed after the run has begun: by a condition, or by a module's coming or going. */
+static DEFINE_MUTEX(follow_mutex);
+static const struct stapkit_family *followed[2];
+
+static bool has_module_probe(const struct stapkit_family *family)
+{
+	struct stapkit_probe *p;
+
+	stapkit_for_each_probe(p, family) {
+		const struct stapkit_kprobe_point *point = p->point;
+
+		if (point->module)
+			return true;
+	}
+	return false;
+}
+
+static int module_event(struct notifier_block *block, unsigned long event, void *data)
+{
+	struct module *module = data;
+	struct stapkit_probe *p;
+	u32 i;
+
+	if (module == THIS_MODULE || (event != MODULE_STATE_COMING && event != MODULE_STATE_GOING))
+		return NOTIFY_OK;
+	for (i = 0; i < ARRAY_SIZE(followed); i++) {
+		if (!followed[i])
+			continue;
+		stapkit_for_each_probe(p, followed[i]) {
+			const struct stapkit_kprobe_point *point = p->point;
+			int err;
+
+			if (!point->module || strcmp(point->module, module->name) != 0 || !READ_ONCE(p->armed))
+				continue;
+			err = followed[i]->toggle(p, event == MODULE_STATE_COMING);
+			if (err)
+				stapkit_kprobe_refused(p, err);
+		}
+	}
+	return NOTIFY_OK;
+}
+
+/* Before the kernel's own, which drops the probes of a module that goes. */
+static struct notifier_block module_block = { .notifier_call = module_event, .priority = 1 };
+
+int stapkit_kprobe_follow(const struct stapkit_family *family)
+{
+	bool first = !followed[0] && !followed[1];
+
+	if (!has_module_probe(family))
+		return 0;
+	followed[followed[0] ? 1 : 0] = family;
+	return first ? register_module_notifier(&module_block) : 0;
+}
+
+void stapkit_kprobe_unfollow(const struct stapkit_family *family)
+{
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(followed); i++) {
+		if (followed[i] != family)
+			continue;
+		/* Waits for the last event that is being told. */
+		if (!followed[1 - i])
+			unregister_module_notifier(&module_block);
+		followed[i] = NULL;
+	}
 }
 
 static int register_one(struct stapkit_probe *p)
@@ -59,10 +228,15 @@ static int register_one(struct stapkit_probe *p)
 	char name[KSYM_NAME_LEN];
 	int err;
 
+	if (state->registered)
+		return 0;
 	memset(&state->kp, 0, sizeof(state->kp));
 	state->kp.pre_handler = kprobe_hit;
-	stapkit_kprobe_place(&state->kp, p, name, sizeof(name));
-	err = register_kprobe(&state->kp);
+	kfree(state->callers);
+	state->callers = stapkit_kprobe_callers(p);
+	err = stapkit_kprobe_place(&state->kp, p, name, sizeof(name));
+	if (!err)
+		err = register_kprobe(&state->kp);
 	/* The name lives on this stack; the kernel has resolved it. */
 	state->kp.symbol_name = NULL;
 	state->registered = !err;
@@ -91,6 +265,13 @@ static void kprobe_finish(void)
 {
 	struct stapkit_probe *p;
 
+	stapkit_for_each_probe(p, &stapkit_family_kprobe) {
+		struct kprobe_state *state = p->state;
+
+		if (state)
+			kfree(state->callers);
+	}
+
 	/* The first probe's state is the start of the one allocation. */
 	stapkit_for_each_probe(p, &stapkit_family_kprobe) {
 		kvfree(p->state);
@@ -111,7 +292,7 @@ static int kprobe_arm(void)
 		if (err)
 			stapkit_kprobe_refused(p, err);
 	}
-	return 0;
+	return stapkit_kprobe_follow(&stapkit_family_kprobe);
 }
 
 static void kprobe_disarm(void)
@@ -120,6 +301,7 @@ static void kprobe_disarm(void)
 	struct kprobe **list;
 	u32 count = 0;
 
+	stapkit_kprobe_unfollow(&stapkit_family_kprobe);
 	stapkit_for_each_probe(p, &stapkit_family_kprobe)
 		count++;
 	/* All at once: one wait for all instead of one each. */
@@ -150,14 +332,19 @@ static void kprobe_disarm(void)
 static int kprobe_toggle(struct stapkit_probe *p, bool on)
 {
 	struct kprobe_state *state = p->state;
+	int err = 0;
 
-	if (on)
-		return register_one(p);
-	if (state->registered) {
+	mutex_lock(&follow_mutex);
+	if (on) {
+		err = register_one(p);
+	} else if (state->registered) {
 		unregister_kprobe(&state->kp);
 		state->registered = false;
+		atomic64_add(state->kp.nmissed, (atomic64_t *)&p->losses[STAPKIT_LOSS_NESTING]);
+		state->kp.nmissed = 0;
 	}
-	return 0;
+	mutex_unlock(&follow_mutex);
+	return err;
 }
 
 const struct stapkit_family stapkit_family_kprobe = {

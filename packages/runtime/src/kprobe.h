@@ -8,7 +8,20 @@
 
 /* Fills in the place of @probe; @name holds its symbol's name until the kprobe has been registered. */
 int stapkit_kprobe_place(struct kprobe *kp, const struct stapkit_probe *probe, char *name, size_t size);
-/* Warns that the kernel refused @probe with @err. */
+
+/*
+ * Warns that the kernel refused @probe with @err. That its module is not loaded yet is no fault: it is armed when the
+ * module comes.
+ */
 void stapkit_kprobe_refused(const struct stapkit_probe *probe, int err);
+
+/* The addresses of the callers that @probe asks for, one an entry of its point; NULL where it asks for none. */
+unsigned long *stapkit_kprobe_callers(const struct stapkit_probe *probe);
+/* Whether the function was called from where @probe asks for. Probe context. */
+bool stapkit_kprobe_called(const struct stapkit_probe *probe, const unsigned long *addresses, struct pt_regs *regs);
+
+/* From follow to unfollow, the probes of @family in modules are armed when these are loaded, and disarmed when they go. */
+int stapkit_kprobe_follow(const struct stapkit_family *family);
+void stapkit_kprobe_unfollow(const struct stapkit_family *family);
 
 #endif

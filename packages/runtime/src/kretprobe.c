@@ -12,10 +12,14 @@
 struct kretprobe_state {
 	struct kretprobe rp;
 	struct stapkit_probe *probe;
+	unsigned long *callers;
 	bool registered;
 };
 
-static struct stapkit_probe *probe_of(struct kretprobe_instance *instance)
+/* Held while a probe is armed or disarmed after the run has begun. */
+static DEFINE_MUTEX(toggle_mutex);
+
+static struct kretprobe_state *state_of(struct kretprobe_instance *instance)
 {
 	/* Instances pointed to their kretprobe until 5.11 (commit d741bf41d7c7, "kprobes: Remove kretprobe hash"). */
 #ifdef STAPKIT_HAVE_KRETPROBE_INSTANCE_RP
@@ -24,18 +28,19 @@ static struct stapkit_probe *probe_of(struct kretprobe_instance *instance)
 	struct kretprobe *rp = get_kretprobe(instance);
 #endif
 
-	return rp ? container_of(rp, struct kretprobe_state, rp)->probe : NULL;
+	return rp ? container_of(rp, struct kretprobe_state, rp) : NULL;
 }
 
 /* Takes the values of @entry; non-zero gives the instance back, so that the return is not seen. */
 static int kretprobe_entered(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	struct stapkit_probe *probe = probe_of(instance);
+	struct kretprobe_state *state = state_of(instance);
+	struct stapkit_probe *probe = state ? state->probe : NULL;
 	struct stapkit_context *c;
 	unsigned long flags;
 	int skip = 1;
 
-	if (!probe || !stapkit_running())
+	if (!probe || !stapkit_running() || !stapkit_kprobe_called(probe, state->callers, regs))
 		return 1;
 	if (!probe->entry)
 		return 0;
@@ -55,7 +60,8 @@ static int kretprobe_entered(struct kretprobe_instance *instance, struct pt_regs
 
 static int kretprobe_returned(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	struct stapkit_probe *probe = probe_of(instance);
+	struct kretprobe_state *state = state_of(instance);
+	struct stapkit_probe *probe = state ? state->probe : NULL;
 	struct stapkit_context *c;
 	unsigned long flags;
 
@@ -81,7 +87,11 @@ static int register_one(struct stapkit_probe *p)
 	char name[KSYM_NAME_LEN];
 	int err;
 
+	if (state->registered)
+		return 0;
 	memset(&state->rp, 0, sizeof(state->rp));
+	kfree(state->callers);
+	state->callers = stapkit_kprobe_callers(p);
 	state->rp.handler = kretprobe_returned;
 	state->rp.entry_handler = kretprobe_entered;
 	state->rp.data_size = p->entry_size;
@@ -90,8 +100,9 @@ static int register_one(struct stapkit_probe *p)
 	 * KRETACTIVE.
 	 */
 	state->rp.maxactive = point->maxactive > 0 ? point->maxactive : max_t(u32, 10, 4 * num_possible_cpus()) + 15;
-	stapkit_kprobe_place(&state->rp.kp, p, name, sizeof(name));
-	err = register_kretprobe(&state->rp);
+	err = stapkit_kprobe_place(&state->rp.kp, p, name, sizeof(name));
+	if (!err)
+		err = register_kretprobe(&state->rp);
 	state->rp.kp.symbol_name = NULL;
 	state->registered = !err;
 	return err;
@@ -120,6 +131,13 @@ static void kretprobe_finish(void)
 	struct stapkit_probe *p;
 
 	stapkit_for_each_probe(p, &stapkit_family_kretprobe) {
+		struct kretprobe_state *state = p->state;
+
+		if (state)
+			kfree(state->callers);
+	}
+
+	stapkit_for_each_probe(p, &stapkit_family_kretprobe) {
 		kvfree(p->state);
 		break;
 	}
@@ -137,7 +155,7 @@ static int kretprobe_arm(void)
 		if (err)
 			stapkit_kprobe_refused(p, err);
 	}
-	return 0;
+	return stapkit_kprobe_follow(&stapkit_family_kretprobe);
 }
 
 static void kretprobe_disarm(void)
@@ -146,6 +164,7 @@ static void kretprobe_disarm(void)
 	struct kretprobe **list;
 	u32 count = 0;
 
+	stapkit_kprobe_unfollow(&stapkit_family_kretprobe);
 	stapkit_for_each_probe(p, &stapkit_family_kretprobe)
 		count++;
 	list = kvmalloc_array(count, sizeof(*list), GFP_KERNEL);
@@ -177,14 +196,21 @@ static void kretprobe_disarm(void)
 static int kretprobe_toggle(struct stapkit_probe *p, bool on)
 {
 	struct kretprobe_state *state = p->state;
+	int err = 0;
 
-	if (on)
-		return register_one(p);
-	if (state->registered) {
+	mutex_lock(&toggle_mutex);
+	if (on) {
+		err = register_one(p);
+	} else if (state->registered) {
 		unregister_kretprobe(&state->rp);
 		state->registered = false;
+		atomic64_add(state->rp.nmissed, (atomic64_t *)&p->losses[STAPKIT_LOSS_RETURN_MISSED]);
+		atomic64_add(state->rp.kp.nmissed, (atomic64_t *)&p->losses[STAPKIT_LOSS_NESTING]);
+		state->rp.nmissed = 0;
+		state->rp.kp.nmissed = 0;
 	}
-	return 0;
+	mutex_unlock(&toggle_mutex);
+	return err;
 }
 
 const struct stapkit_family stapkit_family_kretprobe = {

@@ -316,6 +316,16 @@ export const STAP_OPTIONS = [
   { long: 'clean-cache', help: 'remove stale cache entries and exit', group: CACHE },
   { long: 'tmpdir', value: 'DIR', help: 'make temporary files below DIR', complete: 'folder', group: CACHE },
 
+  {
+    long: 'debuginfo',
+    value: 'KIND',
+    help: "know the kernel's code by BTF, by DWARF, or by what it takes",
+    manual: [
+      'What to know functions, types and variables by: `btf`, which every kernel carries; `dwarf`, which comes with its debug package; or, without the option, `auto`: BTF for what it knows, DWARF for lines, inlined copies, locals and the like, and for the inlined copies of a function that the script names without a suffix, where it is there.',
+    ],
+    complete: ['auto', 'btf', 'dwarf'],
+    group: OWN,
+  },
   { long: 'vm', help: 'run in the embedded guest, whatever this machine can do itself', group: OWN },
   {
     long: 'emit',

@@ -157,6 +157,44 @@ export class ElfSymbols {
     return index === undefined ? undefined : this.at(index);
   }
 
+  /** The addresses of some defined symbols, in one pass over the table. */
+  findAll(names: readonly string[]): Map<string, bigint> {
+    const found = new Map<string, bigint>();
+    const wanted = new Set(names);
+    for (const symbol of this.atPlaces(this.placesOf(names.map((name) => `${name}\0`)))) {
+      if (wanted.has(symbol.name) && !found.has(symbol.name)) found.set(symbol.name, symbol.address);
+    }
+    return found;
+  }
+
+  /** The defined symbols whose names start with a prefix, in the table's order. */
+  startingWith(prefix: string): ElfSymbol[] {
+    return this.atPlaces(this.placesOf([prefix])).filter((symbol) => symbol.name.startsWith(prefix));
+  }
+
+  /** Where some texts stand among the names. */
+  private placesOf(texts: readonly string[]): Set<number> {
+    const places = new Set<number>();
+    if (this.strings) {
+      for (const text of texts) {
+        for (const place of placesOf(this.strings, Buffer.from(text, 'utf8'))) places.add(place);
+      }
+    }
+    return places;
+  }
+
+  private atPlaces(places: ReadonlySet<number>): ElfSymbol[] {
+    const found: ElfSymbol[] = [];
+    if (places.size === 0) return found;
+    const { view, littleEndian } = this.all();
+    for (let index = 1, at = this.entry; index < this.count; index++, at += this.entry) {
+      if (places.has(view.getUint32(at, littleEndian)) && this.sectionOf(index) !== SHN_UNDEF) {
+        found.push(this.at(index));
+      }
+    }
+    return found;
+  }
+
   /** Looks for the name's places among the strings, then for symbols that refer to one of them. */
   private search(name: string): ElfSymbol | undefined {
     if (!this.table || !this.strings) return undefined;

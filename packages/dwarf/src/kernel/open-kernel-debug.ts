@@ -60,7 +60,7 @@ export async function openKernelDebug(
 ): Promise<Outcome<(DebugSymbols & { close(): void }) | undefined>> {
   const { release, buildId, cacheFolder } = options;
   const diagnostics: Diagnostic[] = [];
-  const elf = findElf(options, diagnostics) ?? (await fetchElf(options, context, diagnostics));
+  const elf = await findKernelElf(options, context, diagnostics);
   if (!elf) {
     diagnostics.push({
       code: 'dwarf/no-debuginfo',
@@ -90,12 +90,22 @@ export async function openKernelDebug(
     elf.close();
     context.signal?.throwIfAborted();
     if (!(error instanceof BinaryFault)) throw error;
-    return { value: undefined, diagnostics: [...diagnostics, warning(error.message)] };
+    return { value: undefined, diagnostics: [...diagnostics, debugWarning(error.message)] };
   }
 }
 
-function warning(message: string): Diagnostic {
+/** A warning about debug information that is there but can't be used. */
+export function debugWarning(message: string): Diagnostic {
   return { code: 'dwarf/debuginfo-unusable', severity: 'warning', class: 'semantic', message };
+}
+
+/** Opens a kernel's debug file: one that is here, else one fetched from a debuginfod server. */
+export async function findKernelElf(
+  options: OpenKernelDebugOptions,
+  context: OpenKernelContext,
+  diagnostics: Diagnostic[],
+): Promise<ElfFile | undefined> {
+  return findElf(options, diagnostics) ?? (await fetchElf(options, context, diagnostics));
 }
 
 function findElf(options: OpenKernelDebugOptions, diagnostics: Diagnostic[]): ElfFile | undefined {
@@ -109,12 +119,14 @@ function findElf(options: OpenKernelDebugOptions, diagnostics: Diagnostic[]): El
       if (elf.section('.debug_info') && (buildId === undefined || own === buildId)) return elf;
       elf.close();
       if (buildId !== undefined && own !== buildId) {
-        diagnostics.push(warning(`${path} is of build id ${own ?? 'none'}, but kernel ${release} is of ${buildId}`));
+        diagnostics.push(
+          debugWarning(`${path} is of build id ${own ?? 'none'}, but kernel ${release} is of ${buildId}`),
+        );
       }
     } catch (error) {
       const unreadable = typeof (error as NodeJS.ErrnoException).syscall === 'string';
       if (!(error instanceof BinaryFault) && !unreadable) throw error;
-      diagnostics.push(warning((error as Error).message));
+      diagnostics.push(debugWarning((error as Error).message));
     }
   }
   return undefined;

@@ -1,158 +1,465 @@
-// Points in kernel and module code that debug information resolves: kernel.function and module("m").function
-// (stapprobes(3stap), DWARF). Function names, parameters and types come from the symbol source.
+// Points in kernel and module code that debug information resolves: kernel.function, kernel.statement and those of modules
+// (stapprobes(3stap), DWARF). What needs no more than functions' names, parameters and types BTF serves; inlined copies,
+// files, lines, labels, calls and addresses take DWARF.
+
+import { type CodePattern, parseCodePattern } from '../code/code-pattern.js';
+import {
+  addCaller,
+  baseName,
+  type CallerChain,
+  enteredChain,
+  functionText,
+  placePoint,
+  probeable,
+} from '../code/code-places.js';
+import { functionVariables } from '../code/place-variables.js';
+import type { CodeFunction, CodePlace, CodeSource, StatementQuery } from '../code-source.js';
 import type { FunctionFacts } from '../symbol-source.js';
-import { scalarSize } from '../types.js';
-import type { BuiltPoint, Family, PointFault, PointPattern, PointRequest, PointVariable } from './family.js';
+import type { BuiltPoint, Family, PointFault, PointPattern, PointRequest } from './family.js';
 
-/** A pattern of `kernel.function("NAME@FILE:LINE")` taken to pieces. */
-interface FunctionPattern {
-  readonly name: string;
-  readonly file?: string;
-  readonly line?: string;
+/** What of a function is to be probed, by the suffix of the point. */
+type Suffix = '' | '.call' | '.exported' | '.inline' | '.return';
+
+const WILD = /[*?[]/;
+
+function maxactiveOf(request: PointRequest): number | undefined | PointFault {
+  if (!request.has('maxactive')) return undefined;
+  const value = request.number('maxactive');
+  return value < 1n || value > 4096n ? { fault: 'maxactive value out of range [1,4096]' } : Number(value);
 }
 
-function splitPattern(text: string): FunctionPattern {
-  const at = text.indexOf('@');
-  if (at < 0) return { name: text };
-  const name = text.slice(0, at);
-  const rest = text.slice(at + 1);
-  const line = /[:+][\d*,\-+]+$/.exec(rest);
-  return line ? { name, file: rest.slice(0, line.index), line: line[0] } : { name, file: rest };
-}
-
-/** A file pattern matches as it is, or with any folders before it. */
-function fileMatches(pattern: string, file: string): boolean {
-  const glob = pattern
-    .replace(/[.+^${}()|\\]/g, '\\$&')
-    .replace(/\*/g, '.*')
-    .replace(/\?/g, '.');
-  return new RegExp(`^(?:.*/)?${glob}$`).test(file);
-}
-
-/** The variables of a function's entry or return. */
-export function functionVariables(facts: FunctionFacts, request: PointRequest, isReturn: boolean) {
-  return () => {
-    const variables: PointVariable[] = [];
-    for (const [index, parameter] of facts.parameters.entries()) {
-      const size = scalarSize(request.symbols, parameter.type);
-      variables.push({
-        name: parameter.name === '' ? `arg${index + 1}` : parameter.name,
-        type: parameter.type,
-        ...(facts.module === undefined ? {} : { module: facts.module }),
-        source: { kind: 'parameter', index, size: size?.size ?? 8, signed: size?.signed ?? false },
-        group: 'parameter',
-      });
-    }
-    if (isReturn && facts.result !== undefined) {
-      const size = scalarSize(request.symbols, facts.result);
-      if (size) {
-        variables.push({
-          name: 'return',
-          type: facts.result,
-          ...(facts.module === undefined ? {} : { module: facts.module }),
-          source: { kind: 'return-value', size: size.size, signed: size.signed },
-          group: 'return',
-        });
-      }
-    }
-    return { variables, return: isReturn, function: facts.name };
+/** The fault of a point that takes DWARF where there is none. */
+function needsDwarf(request: PointRequest, what: string): PointFault {
+  const { code, kernel } = request.symbols;
+  const module = request.string('module');
+  if (!code) return { fault: `${what} needs DWARF debug information`, hint: 'leave out --debuginfo=btf' };
+  const where = module === undefined ? `kernel ${kernel.release}` : `module "${module}" of kernel ${kernel.release}`;
+  return {
+    fault: `${what} needs DWARF debug information, and there is none of ${where}`,
+    hint: `stap-prep --debuginfo installs it (linux-image-${kernel.release}-dbg)`,
   };
 }
 
-/** Whether the symbol source knows where functions were declared, going by one that every kernel has. */
-function knowsFiles(request: PointRequest, module: string | undefined): boolean {
-  const samples = module === undefined ? request.symbols.functions('vfs_read') : request.symbols.functions('*', module);
-  return samples.some((facts) => facts.file !== undefined);
+/** The debug information of the point's module or of the kernel, if it is open; what is not is opened for the next try. */
+function codeOf(request: PointRequest): CodeSource | undefined {
+  const { code } = request.symbols;
+  return code?.has(request.string('module')) ? code : undefined;
 }
 
-function buildFunctions(request: PointRequest, suffix: string, isReturn: boolean): readonly BuiltPoint[] | PointFault {
+// ------------------------------------------------------------------------------------------------------- functions
+
+function buildFunctions(request: PointRequest, suffix: Suffix): readonly BuiltPoint[] | PointFault {
   const text = request.string('function') ?? '';
-  const pattern = splitPattern(text);
-  const modulePattern = request.string('module');
-  if (pattern.name === '') return { fault: `malformed specification '${text}'` };
-  const wild = /[*?]/.test(pattern.name);
-  // Asking one function first spares a walk over tens of thousands that would all lack a file.
-  if (pattern.file !== undefined && wild && !knowsFiles(request, modulePattern)) {
-    return {
-      fault: `source files are not known for "${text}"`,
-      hint: 'install the kernel’s debug information (stap-prep), or name the functions',
-    };
+  const pattern = parseCodePattern(text);
+  if (!pattern) return { fault: `malformed specification '${text}'` };
+  const maxactive = maxactiveOf(request);
+  if (typeof maxactive === 'object') return maxactive;
+
+  // What the library asks for by name are entries; BTF knows those, and sooner.
+  const needsCode = pattern.file !== undefined || suffix === '.inline';
+  const wantsCode =
+    needsCode || request.listing || request.symbols.codeOnly === true || suffix === '.exported' || suffix === '';
+  const facts = needsCode || request.symbols.codeOnly === true ? [] : findFacts(request, pattern.name);
+  const code = wantsCode && !(request.library && facts.length > 0) ? codeOf(request) : undefined;
+  if (code) return codeFunctions(request, code, pattern, suffix, maxactive);
+  if (facts.length > 0) return btfFunctions(request, pattern, facts, suffix, maxactive);
+  if (needsCode) return needsDwarf(request, pattern.file === undefined ? suffix : `"${text}"`);
+  // The compiler may have left no function of this name, only copies.
+  const fallback = request.symbols.code && codeOf(request);
+  if (fallback) return codeFunctions(request, fallback, pattern, suffix, maxactive);
+  return noFunction(request, pattern.name);
+}
+
+function modulesOf(request: PointRequest): readonly (string | undefined)[] {
+  const module = request.string('module');
+  if (module === undefined) return [undefined];
+  return WILD.test(module) ? (request.symbols.modules?.(module) ?? []) : [module];
+}
+
+function findFacts(request: PointRequest, name: string): readonly FunctionFacts[] {
+  return modulesOf(request).flatMap((module) =>
+    request.symbols
+      .functions(name, module)
+      .map((facts) => (module === undefined ? facts : { ...facts, module: facts.module ?? module })),
+  );
+}
+
+function noFunction(request: PointRequest, name: string): PointFault {
+  const module = request.string('module');
+  const { symbols } = request;
+  const near = () => {
+    const names = symbols.nearestFunctions(name, module);
+    return names.length > 0 ? names : (symbols.code?.nearestFunctions(name, module) ?? []);
+  };
+  const known = module !== undefined && !WILD.test(module) && symbols.modules;
+  if (known && known(module).length === 0) {
+    return { fault: `no module "${module}" is known`, near: () => symbols.nearestModules?.(module) ?? [] };
   }
-  let found = request.symbols.functions(pattern.name, modulePattern);
-  if (found.length === 0) {
-    const near = () => request.symbols.nearestFunctions(pattern.name, modulePattern);
-    const where = modulePattern === undefined ? 'kernel' : `module "${modulePattern}"`;
-    return { fault: `no match for function "${pattern.name}" in the ${where}`, near };
+  const where = module === undefined ? 'kernel' : `module "${module}"`;
+  return { fault: `no match for function "${name}" in the ${where}`, near };
+}
+
+function btfFunctions(
+  request: PointRequest,
+  pattern: CodePattern,
+  facts: readonly FunctionFacts[],
+  suffix: Suffix,
+  maxactive: number | undefined,
+): readonly BuiltPoint[] {
+  return facts.map((one) => ({
+    name: `${baseName(one.module)}.function("${one.name}")${suffix}${maxactive === undefined ? '' : `.maxactive(${maxactive})`}`,
+    point: {
+      family: 'kprobe',
+      symbol: one.name,
+      offset: 0,
+      ...(one.module === undefined ? {} : { module: one.module }),
+      return: suffix === '.return',
+      ...(maxactive === undefined ? {} : { maxactive }),
+      function: one.name,
+    },
+    variables: functionVariables(one, request, suffix === '.return'),
+    wildcard: one.name !== pattern.name,
+  }));
+}
+
+/** The functions of a pattern; a line narrows them to those that have code of it. */
+function findFunctions(
+  code: CodeSource,
+  pattern: CodePattern,
+  module: string | undefined,
+  copies: 'entries' | 'inlined' | 'all',
+): readonly CodeFunction[] {
+  const query = { ...queryOf(pattern, module), copies };
+  const found = code.functions(query);
+  const { lines } = pattern;
+  if (!lines || lines.kind === 'all') return found;
+  const declared = found.filter(
+    (one) => lines.kind === 'lines' && lines.lines.some(([from, to]) => from <= one.line && one.line <= to),
+  );
+  if (declared.length > 0) return declared;
+  const places = code.statements({ ...queryOf(pattern, module), lines, nearest: false });
+  const scopes = new Set(places.map((place) => `${place.module}\0${place.scope}`));
+  return found.filter((one) =>
+    [...one.entries, ...one.inlined].some((place) => scopes.has(`${place.module}\0${place.scope}`)),
+  );
+}
+
+function queryOf(pattern: CodePattern, module: string | undefined) {
+  return {
+    name: pattern.name,
+    ...(pattern.file === undefined ? {} : { file: pattern.file }),
+    ...(module === undefined ? {} : { module }),
+  };
+}
+
+function codeFunctions(
+  request: PointRequest,
+  code: CodeSource,
+  pattern: CodePattern,
+  suffix: Suffix,
+  maxactive: number | undefined,
+): readonly BuiltPoint[] | PointFault {
+  const module = request.string('module');
+  const copies = suffix === '' ? 'all' : suffix === '.inline' ? 'inlined' : 'entries';
+  const found = findFunctions(code, pattern, module, copies).filter((one) => suffix !== '.exported' || one.external);
+  const wildcard = WILD.test(pattern.name);
+  const points: BuiltPoint[] = [];
+  let places = 0;
+  for (const one of found) {
+    const name = `${baseName(one.module)}.function("${functionText(one)}")${suffix}${
+      maxactive === undefined ? '' : `.maxactive(${maxactive})`
+    }`;
+    const all = suffix === '.inline' ? one.inlined : [...one.entries, ...one.inlined];
+    places += all.length;
+    for (const place of probeable(request, all, wildcard)) {
+      points.push(placePoint(request, name, place, { return: suffix === '.return', maxactive, wildcard }));
+    }
+  }
+  request.cover({ pattern: pattern.name, module, functions: found, places, probed: points.length });
+  if (points.length > 0) return points;
+  if (places > 0) return { fault: `no place of function "${pattern.name}" can be probed` };
+  if (found.length > 0 && suffix === '.return') {
+    return { fault: `function "${pattern.name}" has only inlined copies, which do not return` };
   }
   if (pattern.file !== undefined) {
-    const file = pattern.file;
-    found = found.filter((facts) => facts.file === undefined || fileMatches(file, facts.file));
-    if (found.length === 0) return { fault: `no match for "${text}"` };
-  }
-  const maxactive = request.has('maxactive') ? request.number('maxactive') : undefined;
-  if (maxactive !== undefined && (maxactive < 1n || maxactive > 4096n)) {
-    return { fault: 'maxactive value out of range [1,4096]' };
-  }
-  return found.map((facts) => {
-    const place = facts.file === undefined ? '' : `@${facts.file}${facts.line === undefined ? '' : `:${facts.line}`}`;
-    const inModule = facts.module ?? (modulePattern === undefined ? undefined : modulePattern);
-    const base = inModule === undefined ? 'kernel' : `module("${inModule}")`;
+    const named = code.functions({
+      name: pattern.name,
+      copies: 'entries',
+      ...(module === undefined ? {} : { module }),
+    });
+    const files = [...new Set(named.map((one) => one.file))].slice(0, 3);
     return {
-      name: `${base}.function("${facts.name}${place}")${suffix}`,
-      point: {
-        family: 'kprobe',
-        symbol: facts.name,
-        offset: 0,
-        ...(inModule === undefined ? {} : { module: inModule }),
+      fault: `no match for "${request.string('function')}"`,
+      ...(files.length > 0 && !wildcard ? { hint: `${pattern.name} is in ${files.join(', ')}` } : {}),
+      ...(named.length > 0 ? {} : { near: () => code.nearestFunctions(pattern.name, module) }),
+    };
+  }
+  return noFunction(request, pattern.name);
+}
+
+// ------------------------------------------------------------------------------------------------------ statements
+
+function buildStatements(request: PointRequest, nearest: boolean): readonly BuiltPoint[] | PointFault {
+  const text = request.string('statement') ?? '';
+  const pattern = parseCodePattern(text);
+  if (!pattern) return { fault: `malformed specification '${text}'` };
+  const code = codeOf(request);
+  if (!code) return needsDwarf(request, `statement("${text}")`);
+  const module = request.string('module');
+  const wildcard = WILD.test(pattern.name);
+  const suffix = nearest ? '.nearest' : '';
+  const nameOf = (place: CodePlace) =>
+    `${baseName(place.module)}.statement("${place.function}@${place.file}:${place.line}")${suffix}`;
+  const { lines } = pattern;
+  let places: readonly CodePlace[];
+  if (lines) {
+    const query: StatementQuery = { ...queryOf(pattern, module), lines, nearest };
+    places = code.statements(query);
+    if (places.length === 0) {
+      const near = code.nearestLines(query);
+      const found = code.functions({ ...queryOf(pattern, module), copies: 'all' });
+      if (found.length === 0) return noFunction(request, pattern.name);
+      const which = text.slice(text.indexOf('@') + 1);
+      return {
+        fault: `no line records for ${which}${near.length > 0 ? ` (try ${near.map((line) => `:${line}`).join(' or ')})` : ''}`,
+      };
+    }
+  } else {
+    // Without a line it is the place where the function is entered.
+    const found = findFunctions(code, pattern, module, 'all');
+    places = found.flatMap((one) => [...one.entries, ...one.inlined]);
+    if (places.length === 0) return noFunction(request, pattern.name);
+  }
+  const points = probeable(request, places, wildcard).map((place) =>
+    placePoint(request, nameOf(place), place, { wildcard: wildcard || lines?.kind === 'all' }),
+  );
+  return points.length > 0 ? points : { fault: `no place of statement "${text}" can be probed` };
+}
+
+function buildLabels(request: PointRequest): readonly BuiltPoint[] | PointFault {
+  const text = request.string('function') ?? '';
+  const pattern = parseCodePattern(text);
+  if (!pattern) return { fault: `malformed specification '${text}'` };
+  const code = codeOf(request);
+  const wanted = request.string('label') ?? '';
+  if (!code) return needsDwarf(request, '.label');
+  const module = request.string('module');
+  const found = findFunctions(code, pattern, module, 'all');
+  if (found.length === 0) return noFunction(request, pattern.name);
+  const wildcard = WILD.test(pattern.name) || WILD.test(wanted);
+  const points: BuiltPoint[] = [];
+  for (const one of found) {
+    for (const { name, place } of code.labels(one, wanted)) {
+      for (const good of probeable(request, [place], wildcard)) {
+        const full = `${baseName(one.module)}.function("${one.name}@${place.file}:${place.line}").label("${name}")`;
+        points.push(placePoint(request, full, good, { wildcard }));
+      }
+    }
+  }
+  if (points.length > 0) return points;
+  const names = found.flatMap((one) => code.labels(one, '*').map((label) => label.name));
+  return {
+    fault: `no match for label "${wanted}" in function "${pattern.name}"`,
+    ...(names.length > 0 ? { near: () => [...new Set(names)] } : {}),
+  };
+}
+
+// --------------------------------------------------------------------------------------------------------- callees
+
+/** More levels than this would be all of the kernel. */
+const DEEPEST = 8;
+
+function buildCallees(
+  request: PointRequest,
+  wanted: string,
+  depth: number,
+  suffix: '' | '.call' | '.return',
+): readonly BuiltPoint[] | PointFault {
+  const text = request.string('function') ?? '';
+  const pattern = parseCodePattern(text);
+  const callee = parseCodePattern(wanted);
+  if (!pattern) return { fault: `malformed specification '${text}'` };
+  if (!callee) return { fault: `malformed specification '${wanted}'` };
+  if (depth < 1 || depth > DEEPEST) return { fault: `callees depth out of range [1,${DEEPEST}]` };
+  const code = codeOf(request);
+  if (!code) return needsDwarf(request, '.callee');
+  const module = request.string('module');
+  const found = findFunctions(code, pattern, module, 'all');
+  if (found.length === 0) return noFunction(request, pattern.name);
+  const points: BuiltPoint[] = [];
+  const seen = new Set<string>();
+  const fits = calleeFilter(callee);
+  const wildcard = WILD.test(pattern.name) || WILD.test(callee.name);
+
+  /** Probes what some code calls. `chain` is for what is called; undefined where callers can't be told any more. */
+  const descend = (base: string, callers: readonly CodePlace[], outer: readonly CallerChain[], level: number): void => {
+    for (const { callee: one, returns } of code.calls(callers)) {
+      const name = `${base}.callee("${functionText(one)}")`;
+      const chains = returns.flatMap((after) =>
+        outer.length === 0
+          ? (addCaller(enteredChain, after) ?? [])
+          : outer.flatMap((chain) => joinChains(after, chain) ?? []),
+      );
+      if (fits(one)) {
+        // Inlined copies lie in the caller itself: only those callers further out are left to check.
+        const inlined = suffix === '' ? one.inlined : [];
+        for (const place of probeable(request, inlined, true)) {
+          const above = code.frameOf(place);
+          const checks = outer.flatMap((chain) => (above === undefined ? [] : [shift(chain, above)]));
+          if (outer.length > 0 && checks.length === 0) continue;
+          add(`${name}${suffix}`, place, checks);
+        }
+        if (returns.length > 0 && chains.length > 0) {
+          for (const place of probeable(request, one.entries, true)) {
+            add(
+              `${name}${suffix}`,
+              place,
+              chains.map((chain) => chain.checks),
+              suffix === '.return',
+            );
+          }
+        }
+      }
+      if (level < depth) {
+        if (one.inlined.length > 0) descend(name, one.inlined, outer, level + 1);
+        if (one.entries.length > 0 && chains.length > 0) descend(name, one.entries, chains, level + 1);
+      }
+    }
+  };
+  const add = (name: string, place: CodePlace, callers: readonly CallerChain['checks'][], isReturn = false): void => {
+    const key = `${name}\0${place.module}\0${place.address}`;
+    if (seen.has(key)) return;
+    seen.add(key);
+    const checked = callers.filter((checks) => checks.length > 0);
+    points.push(
+      placePoint(request, name, place, {
         return: isReturn,
-        ...(maxactive === undefined ? {} : { maxactive: Number(maxactive) }),
-        function: facts.name,
-      },
-      variables: functionVariables(facts, request, isReturn),
-      wildcard: facts.name !== pattern.name,
-    } satisfies BuiltPoint;
-  });
+        wildcard,
+        ...(checked.length > 0 ? { callers: checked } : {}),
+      }),
+    );
+  };
+  for (const one of found) {
+    const base = `${baseName(one.module)}.function("${functionText(one)}")`;
+    descend(base, [...one.entries, ...one.inlined], [], 1);
+  }
+  if (points.length > 0) return points;
+  const names = () => [
+    ...new Set(found.flatMap((one) => code.calls([...one.entries, ...one.inlined]).map((call) => call.callee.name))),
+  ];
+  return { fault: `no match for callee "${wanted}" of function "${pattern.name}"`, near: names };
+}
+
+/** What is called returns to `after`, in code whose own callers are `outer`'s. */
+function joinChains(after: Parameters<typeof addCaller>[1], outer: CallerChain): CallerChain | undefined {
+  const first = addCaller(enteredChain, after);
+  if (!first || first.above === undefined) return undefined;
+  const distance = first.above;
+  return {
+    above: outer.above === undefined ? undefined : outer.above + distance,
+    checks: [...first.checks, ...outer.checks.map((check) => ({ ...check, above: check.above + distance }))],
+  };
+}
+
+/** The checks of a chain for a place inside the function, where the stack pointer is further down. */
+function shift(chain: CallerChain, above: number): CallerChain['checks'] {
+  return chain.checks.map((check) => ({ ...check, above: check.above + above }));
+}
+
+function calleeFilter(pattern: CodePattern): (one: CodeFunction) => boolean {
+  const glob = (text: string) =>
+    text
+      .replace(/[.+^${}()|\\]/g, '\\$&')
+      .replace(/\*/g, '.*')
+      .replace(/\?/g, '.');
+  const name = new RegExp(`^${glob(pattern.name)}$`);
+  const file = pattern.file === undefined ? undefined : new RegExp(`(?:^|/)${glob(pattern.file)}$`);
+  return (one) => name.test(one.name) && (file === undefined || file.test(one.file));
+}
+
+// ------------------------------------------------------------------------------------------------------- addresses
+
+function hex(address: bigint): string {
+  return `0x${BigInt.asUintN(64, address).toString(16)}`;
+}
+
+function buildAddress(
+  request: PointRequest,
+  part: 'function' | 'statement',
+  suffix: Suffix,
+): readonly BuiltPoint[] | PointFault {
+  const address = request.number(part);
+  const module = request.string('module');
+  const code = codeOf(request);
+  if (!code) return needsDwarf(request, `a ${part} by its address`);
+  const text = address.toString();
+  if (part === 'statement') {
+    const place = code.placeAt(text, module);
+    if (!place)
+      return {
+        fault: `no function of the ${module === undefined ? 'kernel' : `module "${module}"`} holds ${hex(address)}`,
+      };
+    if (!code.isStatement(text, module)) {
+      return { fault: `address ${hex(address)} does not match the beginning of a statement` };
+    }
+    const [good] = probeable(request, [place], false);
+    if (!good) return { fault: `no probe can be placed at ${hex(address)}` };
+    return [placePoint(request, `${baseName(module)}.statement(${hex(address)})`, good)];
+  }
+  const found = code.functionAt(text, module);
+  if (!found)
+    return {
+      fault: `no function of the ${module === undefined ? 'kernel' : `module "${module}"`} holds ${hex(address)}`,
+    };
+  const good = probeable(request, found.entries, false);
+  if (good.length === 0) return { fault: `function "${found.name}" can't be probed` };
+  return good.map((place) =>
+    placePoint(request, `${baseName(module)}.function("${functionText(found)}")${suffix}`, place, {
+      return: suffix === '.return',
+    }),
+  );
+}
+
+function buildAbsolute(request: PointRequest): readonly BuiltPoint[] | PointFault {
+  if (!request.guru) return { fault: 'absolute statement probe in unprivileged script; need stap -g' };
+  const address = BigInt.asUintN(64, request.number('statement'));
+  return [
+    {
+      name: `${baseName(request.string('module'))}.statement(${hex(address)}).absolute`,
+      point: { family: 'kprobe', offset: 0, address: address.toString(), return: false },
+    },
+  ];
 }
 
 function codePoints(base: string): PointPattern[] {
-  const needsDwarf = (what: string): PointPattern['build'] => {
-    return () => ({
-      fault: `${what} needs DWARF debug information`,
-      hint: 'install the kernel’s debug information (stap-prep)',
-    });
-  };
-  return [
-    { pattern: `${base}.function(string)`, build: (request) => buildFunctions(request, '', false) },
-    { pattern: `${base}.function(string).call`, build: (request) => buildFunctions(request, '.call', false) },
-    { pattern: `${base}.function(string).exported`, build: (request) => buildFunctions(request, '.exported', false) },
-    { pattern: `${base}.function(string).return`, build: (request) => buildFunctions(request, '.return', true) },
-    {
-      pattern: `${base}.function(string).return.maxactive(number)`,
-      build: (request) => buildFunctions(request, `.return.maxactive(${request.number('maxactive')})`, true),
-    },
-    { pattern: `${base}.function(string).inline`, build: needsDwarf('.inline') },
-    { pattern: `${base}.function(string).callee(string)`, build: needsDwarf('.callee') },
-    { pattern: `${base}.function(string).callees`, build: needsDwarf('.callees') },
-    { pattern: `${base}.function(string).callees(number)`, build: needsDwarf('.callees') },
-    { pattern: `${base}.function(string).label(string)`, build: needsDwarf('.label') },
-    { pattern: `${base}.function(number)`, build: needsDwarf('a function by its address') },
-    { pattern: `${base}.statement(string)`, build: needsDwarf('.statement') },
-    { pattern: `${base}.statement(string).nearest`, build: needsDwarf('.statement') },
-    { pattern: `${base}.statement(number)`, build: needsDwarf('.statement') },
-    {
-      pattern: `${base}.statement(number).absolute`,
-      build(request) {
-        if (!request.guru) return { fault: 'absolute statement probe in unprivileged script; need stap -g' };
-        const address = BigInt.asUintN(64, request.number('statement'));
-        return [
-          {
-            name: `${base === 'kernel' ? 'kernel' : `module("${request.string('module') ?? ''}")`}.statement(0x${address.toString(16)}).absolute`,
-            point: { family: 'kprobe', offset: 0, address: address.toString(), return: false },
-          },
-        ];
-      },
-    },
+  const functions: [pattern: string, build: PointPattern['build']][] = [
+    ['function(string)', (request) => buildFunctions(request, '')],
+    ['function(string).call', (request) => buildFunctions(request, '.call')],
+    ['function(string).exported', (request) => buildFunctions(request, '.exported')],
+    ['function(string).inline', (request) => buildFunctions(request, '.inline')],
+    ['function(string).return', (request) => buildFunctions(request, '.return')],
+    ['function(string).return.maxactive(number)', (request) => buildFunctions(request, '.return')],
+    ['function(string).label(string)', buildLabels],
+    ['function(string).callees', (request) => buildCallees(request, '*', 1, '')],
+    [
+      'function(string).callees(number)',
+      (request) => buildCallees(request, '*', Number(request.number('callees')), ''),
+    ],
+    ['function(number)', (request) => buildAddress(request, 'function', '')],
+    ['function(number).call', (request) => buildAddress(request, 'function', '.call')],
+    ['function(number).return', (request) => buildAddress(request, 'function', '.return')],
+    ['statement(string)', (request) => buildStatements(request, false)],
+    ['statement(string).nearest', (request) => buildStatements(request, true)],
+    ['statement(number)', (request) => buildAddress(request, 'statement', '')],
+    ['statement(number).absolute', buildAbsolute],
   ];
+  for (const suffix of ['', '.call', '.return'] as const) {
+    functions.push([
+      `function(string).callee(string)${suffix}`,
+      (request) => buildCallees(request, request.string('callee') ?? '', 1, suffix),
+    ]);
+  }
+  return functions.map(([pattern, build]) => ({ pattern: `${base}.${pattern}`, build }));
 }
 
 export const codeFamily: Family = {

@@ -1,7 +1,7 @@
 // What a probe family is. Each file in this folder declares one and `table.ts` lists them all; the matching of probe
 // points, wildcards, errors and listings are the same for every family.
 import type { NumberLiteral, ProbePart, StringLiteral } from '@stapkit/parser';
-import type { CodeLocation, CodePlace } from '../code-source.js';
+import type { CodeFunction, CodeLocation, CodePlace } from '../code-source.js';
 import type { ContextSource, ResolvedPoint, TargetKernel } from '../elaborated.js';
 import type { SymbolSource } from '../symbol-source.js';
 
@@ -66,6 +66,24 @@ export interface PointRequest {
   /** The string argument of a part, by the part's name; undefined where it is a number or missing. */
   string(part: string): string | undefined;
   has(part: string): boolean;
+  /** True where the point stands in the tapset. */
+  readonly library: boolean;
+  /** True where points are only shown (`-l`), not probed. */
+  readonly listing: boolean;
+  /** Tells the user something about the point that is no error. */
+  warn(message: string): void;
+  /** Tells how much of what a pattern stands for is probed. */
+  cover(coverage: Coverage): void;
+}
+
+/** What became of the functions that a pattern stands for. */
+export interface Coverage {
+  readonly pattern: string;
+  readonly module: string | undefined;
+  readonly functions: readonly CodeFunction[];
+  /** How many places of the kinds that were asked for there are. */
+  readonly places: number;
+  readonly probed: number;
 }
 
 /** A user's fault found by a family. `near` names what might have been meant. */

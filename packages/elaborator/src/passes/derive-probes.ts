@@ -6,6 +6,7 @@ import type { Diagnostic, RelatedPlace } from '@stapkit/pass';
 import { messages } from '../diagnostics.js';
 import type { ProbeStep, ResolvedPoint } from '../elaborated.js';
 import {
+  type Coverage,
   type Family,
   formatParts,
   isFault,
@@ -45,6 +46,11 @@ export interface DroppedPoint {
   readonly reasons: () => readonly RelatedPlace[];
 }
 
+/** What became of the functions of one point. */
+export interface PointCoverage extends Coverage {
+  readonly point: string;
+}
+
 /** Why a point did not resolve. Most are never shown, since a point has alternatives or is optional. */
 type Reason = () => RelatedPlace;
 
@@ -52,6 +58,8 @@ export interface DeriveOptions {
   readonly families: readonly Family[];
   readonly symbols: SymbolSource;
   readonly guru: boolean;
+  /** Points are only shown (`-l`), so they are to be as exact as can be. */
+  readonly listing?: boolean;
   readonly tokens: TokenNamer;
   /** Alias names of the whole library, for spelling help; the AST holds only the files in use. */
   readonly nearest?: (name: string) => readonly string[];
@@ -62,6 +70,8 @@ export interface DeriveOptions {
 export interface DerivedProbes {
   readonly probes: readonly DerivedProbe[];
   readonly dropped: readonly DroppedPoint[];
+  /** What became of functions that debug information was asked for, in order. */
+  readonly coverage: readonly PointCoverage[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -143,6 +153,8 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
   const probes: DerivedProbe[] = [];
   const dropped: DroppedPoint[] = [];
   const diagnostics: Diagnostic[] = [];
+  const coverage: PointCoverage[] = [];
+  const libraryFiles = new Set(ast.library);
   let overLimit = false;
 
   const step = (text: string, span: ProbePoint['span'], how: ProbeStep['how']): ProbeStep => ({ text, span, how });
@@ -350,9 +362,18 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     reasons: Reason[],
     taken: readonly ProbePart[],
   ): void {
-    const built = pattern.build(requestOf(taken, options));
     const first = taken[0];
     const token = first ? options.tokens.token(first) : options.tokens.token(point);
+    const built = pattern.build({
+      ...requestOf(taken, options),
+      library: libraryFiles.has(context.file),
+      listing: options.listing ?? false,
+      warn: (message) => {
+        if (!diagnostics.some((one) => one.message.startsWith(message)))
+          diagnostics.push(messages.note(message, token));
+      },
+      cover: (one) => coverage.push({ ...one, point: formatParts(taken) }),
+    });
     if (isFault(built)) {
       reasons.push(() => {
         const names = built.near?.() ?? [];
@@ -415,7 +436,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
         const count = resolve(point, context, reasons);
         if (overLimit) {
           diagnostics.push(messages.tooManyProbes(limit, options.tokens.token(point)));
-          return { probes: [], dropped, diagnostics };
+          return { probes: [], dropped, coverage, diagnostics };
         }
         if (count > 0 && point.sufficient) break;
         if (count > 0) continue;
@@ -428,7 +449,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
       }
     }
   }
-  return { probes, dropped, diagnostics };
+  return { probes, dropped, coverage, diagnostics };
 }
 
 function formatPoint(point: ProbePoint): string {
@@ -440,7 +461,10 @@ function bareName(key: string): string {
   return paren < 0 ? key : key.slice(0, paren);
 }
 
-function requestOf(parts: readonly ProbePart[], options: DeriveOptions): PointRequest {
+function requestOf(
+  parts: readonly ProbePart[],
+  options: DeriveOptions,
+): Omit<PointRequest, 'library' | 'listing' | 'warn' | 'cover'> {
   const argument = (name: string) => parts.find((part) => part.name === name)?.argument;
   return {
     parts,
