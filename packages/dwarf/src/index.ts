@@ -9,7 +9,7 @@ export {
 } from './btf/btf.js';
 export { printCType } from './btf/print-c.js';
 export { type DebugIndexOptions, openDebugIndex } from './debug-index/build-index.js';
-export { DebugIndex, type IndexedFunction } from './debug-index/debug-index.js';
+export { DebugIndex, type IndexedFunction, type IndexedLabel } from './debug-index/debug-index.js';
 export { type DebugFunction, type DebugSymbols, debugSymbols, type LineAddress } from './debug-index/debug-symbols.js';
 export { type DebuginfodOptions, fetchByBuildId } from './debuginfo/debuginfod.js';
 export {

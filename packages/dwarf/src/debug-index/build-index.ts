@@ -10,7 +10,7 @@ import type { Dwarf } from '../dwarf/dwarf.js';
 import type { Unit } from '../dwarf/unit.js';
 import { BinaryFault } from '../io/fault.js';
 import { layoutParts, littleEndian, tableParts, writeAtomically } from '../io/write-parts.js';
-import { DebugIndex, INDEX_FORMAT, type IndexAbout, type IndexPart } from './debug-index.js';
+import { DebugIndex, INDEX_FORMAT, type IndexAbout, type IndexPart, NO_ADDRESS } from './debug-index.js';
 import { Scanner, type ScanResult } from './scan.js';
 
 export interface DebugIndexOptions {
@@ -84,6 +84,7 @@ async function scanAll(dwarf: Dwarf, infoSize: number, options: DebugIndexOption
       let told = 0;
       for (const unit of units) {
         scanner.scan(unit);
+        unit.release();
         done += unit.length;
         if (done - told > 4 << 20) {
           told = done;
@@ -93,7 +94,7 @@ async function scanAll(dwarf: Dwarf, infoSize: number, options: DebugIndexOption
           options.signal?.throwIfAborted();
         }
       }
-      return [scanner.result()];
+      return [scanner.packed()];
     }
     const shares = share(units, count);
     const done = new Array<number>(shares.length).fill(0);
@@ -164,92 +165,119 @@ function runWorker(
 }
 
 /** Merges what the scans found and lays the index out. */
-export function layoutIndex(results: readonly ScanResult[], units: readonly Unit[], about: IndexAbout): Buffer {
+export function layoutIndex(
+  results: readonly ScanResult[],
+  units: readonly Unit[],
+  about: Omit<IndexAbout, 'addressBase'>,
+): Buffer {
   const contents = new Map<IndexPart, Uint8Array>();
-  const functions = new Map<string, ScanResult['functions'][number]>();
-  for (const { functions: some } of results) {
-    for (const one of some) {
-      const key = `${one.name}\0${one.file}\0${one.line}`;
-      const known = functions.get(key);
-      if (!known) functions.set(key, one);
-      else {
-        for (const offset of one.concrete) known.concrete.push(offset);
-        for (const offset of one.inlined) known.inlined.push(offset);
-      }
-    }
-  }
-  const latin = (name: string) => Buffer.from(name, 'utf8').toString('latin1');
-  const byName = (a: { name: string; id: number }, b: { name: string; id: number }) =>
-    a.name < b.name ? -1 : a.name > b.name ? 1 : a.id - b.id;
+  const words = (part: IndexPart, values: Uint32Array) => contents.set(part, littleEndian(values));
+  const base = lowestAddress(results);
+  const place = (address: number): number => {
+    const distance = address - base;
+    return distance >= 0 && distance < NO_ADDRESS ? distance : NO_ADDRESS;
+  };
 
-  const files = [...new Set([...functions.values()].map((f) => latin(f.file)))].sort();
+  const functions = mergeFunctions(results);
+  const files = [...new Set(functions.map((one) => one.file))].sort();
   const fileNumbers = new Map(files.map((file, index) => [file, index]));
   addTable(
     contents,
     'file',
     files.map((name, index) => ({ name, id: index })),
   );
-
-  const sorted = [...functions.values()]
-    .map((f) => ({ ...f, name: latin(f.name), file: fileNumbers.get(latin(f.file))! }))
-    .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : a.file - b.file || a.line - b.line));
+  for (const one of functions) one.fileNumber = fileNumbers.get(one.file)!;
+  functions.sort((a, b) =>
+    a.name < b.name ? -1 : a.name > b.name ? 1 : a.fileNumber - b.fileNumber || a.line - b.line,
+  );
   addTable(
     contents,
     'function',
-    sorted.map(({ name }, index) => ({ name, id: index })),
+    functions.map(({ name }, index) => ({ name, id: index })),
   );
-  contents.set('functionFiles', littleEndian(Uint32Array.from(sorted, (f) => f.file)));
-  contents.set('functionLines', littleEndian(Uint32Array.from(sorted, (f) => f.line)));
-  for (const [prefix, part, key] of [
-    ['instance', 'instances', 'concrete'],
-    ['inlined', 'inlined', 'inlined'],
+  words(
+    'functionFiles',
+    Uint32Array.from(functions, (one) => one.fileNumber),
+  );
+  words(
+    'functionLines',
+    Uint32Array.from(functions, (one) => one.line),
+  );
+  words(
+    'functionFlags',
+    Uint32Array.from(functions, (one) => one.flags),
+  );
+  // A file's functions, in the order of their names.
+  const byFile = Uint32Array.from(functions, (_, index) => index);
+  byFile.sort((a, b) => functions[a]!.fileNumber - functions[b]!.fileNumber || a - b);
+  words('fileFunctions', byFile);
+  const fileStarts = new Uint32Array(files.length + 1);
+  for (const one of functions) fileStarts[one.fileNumber + 1]! += 1;
+  for (let file = 0; file < files.length; file++) fileStarts[file + 1]! += fileStarts[file]!;
+  words('fileFunctionStarts', fileStarts);
+
+  const places = new Uint32Array(functions.length);
+  functions.forEach((one, index) => {
+    places[one.ordinal] = index;
+  });
+  for (const [prefix, part, addressPart, key] of [
+    ['instance', 'instances', 'instanceAddresses', 'concrete'],
+    ['inlined', 'inlined', 'inlinedAddresses', 'inlined'],
   ] as const) {
-    const starts = new Uint32Array(sorted.length + 1);
-    sorted.forEach((f, index) => {
-      starts[index + 1] = starts[index]! + f[key].length;
-    });
-    const all = new Uint32Array(starts[sorted.length]!);
-    sorted.forEach((f, index) => {
-      all.set(
-        [...f[key]].sort((a, b) => a - b),
-        starts[index],
-      );
-    });
-    contents.set(`${prefix}Starts`, littleEndian(starts));
-    contents.set(part, littleEndian(all));
+    const { starts, offsets, addresses } = mergeInstances(results, key, functions, places, place);
+    words(`${prefix}Starts`, starts);
+    words(part, offsets);
+    words(addressPart, addresses);
   }
 
   const seenTypes = new Set<string>();
   const types = results
-    .flatMap((result) => result.types)
+    .flatMap(({ types: own }) =>
+      split(own.names).map((name, index) => ({ name: latin(name), id: own.offsets[index]!, tag: own.tags[index]! })),
+    )
     .filter(({ name, tag }) => {
       const key = `${tag} ${name}`;
       if (seenTypes.has(key)) return false;
       seenTypes.add(key);
       return true;
     })
-    .map((type) => ({ ...type, name: latin(type.name) }))
     .sort(byName);
   addTable(contents, 'type', types);
-  contents.set('typeTags', littleEndian(Uint32Array.from(types, (type) => type.tag)));
+  words(
+    'typeTags',
+    Uint32Array.from(types, (type) => type.tag),
+  );
   const seenEnumerators = new Set<string>();
   const enumerators = results
-    .flatMap((result) => result.enumerators)
+    .flatMap((result) => entries(result.enumerators))
     .filter(({ name }) => !seenEnumerators.has(name) && seenEnumerators.add(name))
-    .map(({ name, id }) => ({ name: latin(name), id }))
     .sort(byName);
   addTable(contents, 'enumerator', enumerators);
-  const variables = results
-    .flatMap((result) => result.variables)
-    .map(({ name, id }) => ({ name: latin(name), id }))
+  addTable(contents, 'variable', results.flatMap((result) => entries(result.variables)).sort(byName));
+  const labels = results
+    .flatMap(({ labels: own }) =>
+      entries(own).map((label, index) => ({
+        ...label,
+        scope: own.scopes[index]!,
+        address: place(own.addresses[index]!),
+      })),
+    )
     .sort(byName);
-  addTable(contents, 'variable', variables);
+  addTable(contents, 'label', labels);
+  words(
+    'labelScopes',
+    Uint32Array.from(labels, (label) => label.scope),
+  );
+  words(
+    'labelAddresses',
+    Uint32Array.from(labels, (label) => label.address),
+  );
 
   const own = units.filter((unit) => unit.section === '.debug_info');
-  const words = new Uint32Array(own.length * 8);
+  const headers = new Uint32Array(own.length * 8);
   own.forEach(({ header }, index) => {
     const signature = header.signature ?? 0n;
-    words.set(
+    headers.set(
       [
         header.offset,
         header.length,
@@ -263,18 +291,121 @@ export function layoutIndex(results: readonly ScanResult[], units: readonly Unit
       index * 8,
     );
   });
-  contents.set('units', littleEndian(words));
-  contents.set('about', Buffer.from(JSON.stringify(about)));
+  words('units', headers);
+  const complete: IndexAbout = { ...about, addressBase: BigInt.asUintN(64, BigInt(base)).toString() };
+  contents.set('about', Buffer.from(JSON.stringify(complete)));
   return layoutParts(INDEX_FORMAT, contents);
 }
 
 function addTable(
   contents: Map<IndexPart, Uint8Array>,
-  prefix: 'file' | 'function' | 'type' | 'enumerator' | 'variable',
+  prefix: 'file' | 'function' | 'type' | 'enumerator' | 'variable' | 'label',
   entries: readonly { readonly name: string; readonly id: number }[],
 ): void {
   const [names, starts, ids] = tableParts(entries);
   contents.set(`${prefix}Names`, names);
   contents.set(`${prefix}Starts`, starts);
   contents.set(`${prefix}Ids`, ids);
+}
+
+/** Names are sorted by their bytes. */
+const latin = (name: string): string =>
+  /^[\x00-\x7f]*$/.test(name) ? name : Buffer.from(name, 'utf8').toString('latin1');
+
+function byName(a: { name: string; id: number }, b: { name: string; id: number }): number {
+  return a.name < b.name ? -1 : a.name > b.name ? 1 : a.id - b.id;
+}
+
+function split(names: string): string[] {
+  const list = names.split('\0');
+  list.pop();
+  return list;
+}
+
+function entries(table: { readonly names: string; readonly offsets: Float64Array }): { name: string; id: number }[] {
+  return split(table.names).map((name, index) => ({ name: latin(name), id: table.offsets[index]! }));
+}
+
+/** What addresses are counted from: the lowest one. */
+function lowestAddress(results: readonly ScanResult[]): number {
+  let lowest = Number.POSITIVE_INFINITY;
+  for (const { concrete, inlined, labels } of results) {
+    for (const { addresses } of [concrete, inlined, labels]) {
+      for (const address of addresses) if (address < lowest) lowest = address;
+    }
+  }
+  return Number.isSafeInteger(lowest) ? lowest : 0;
+}
+
+interface MergedFunction {
+  readonly name: string;
+  readonly file: string;
+  readonly line: number;
+  flags: number;
+  fileNumber: number;
+  /** In the order of first sight; instances refer to it before the functions are sorted. */
+  readonly ordinal: number;
+}
+
+/** One function of each name, file and line; `ordinals` of the results are made to match. */
+function mergeFunctions(results: readonly ScanResult[]): MergedFunction[] {
+  const functions: MergedFunction[] = [];
+  const known = new Map<string, MergedFunction>();
+  for (const result of results) {
+    const files = split(result.fileNames).map(latin);
+    const names = split(result.functionNames);
+    const ordinals = new Uint32Array(names.length);
+    names.forEach((text, index) => {
+      const name = latin(text);
+      const file = files[result.functionFiles[index]!]!;
+      const line = result.functionLines[index]!;
+      const key = `${name}\0${file}\0${line}`;
+      let one = known.get(key);
+      if (!one) {
+        one = { name, file, line, flags: 0, fileNumber: 0, ordinal: functions.length };
+        known.set(key, one);
+        functions.push(one);
+      }
+      one.flags |= result.functionFlags[index]!;
+      ordinals[index] = one.ordinal;
+    });
+    for (const { functions: own } of [result.concrete, result.inlined]) {
+      for (let at = 0; at < own.length; at++) own[at] = ordinals[own[at]!]!;
+    }
+  }
+  return functions;
+}
+
+/** Instances by function, each function's in the order of their offsets. */
+function mergeInstances(
+  results: readonly ScanResult[],
+  key: 'concrete' | 'inlined',
+  functions: readonly MergedFunction[],
+  places: Uint32Array,
+  place: (address: number) => number,
+): { starts: Uint32Array; offsets: Uint32Array; addresses: Uint32Array } {
+  const starts = new Uint32Array(functions.length + 1);
+  for (const { [key]: own } of results) for (const ordinal of own.functions) starts[places[ordinal]! + 1]! += 1;
+  for (let index = 0; index < functions.length; index++) starts[index + 1]! += starts[index]!;
+  const count = starts[functions.length]!;
+  const offsets = new Uint32Array(count);
+  const addresses = new Uint32Array(count);
+  const next = starts.slice();
+  // Results come in the order of their units, and each scan goes forward but for copies behind their own functions.
+  for (const { [key]: own } of results) {
+    own.functions.forEach((ordinal, at) => {
+      const index = places[ordinal]!;
+      const offset = own.offsets[at]!;
+      let to = next[index]!++;
+      const address = place(own.addresses[at]!);
+      while (to > starts[index]! && offsets[to - 1]! > offset) {
+        offsets[to] = offsets[to - 1]!;
+        addresses[to] = addresses[to - 1]!;
+        to -= 1;
+      }
+      offsets[to] = offset;
+      addresses[to] = address;
+    });
+  }
+  return { starts, offsets, addresses };
 }

@@ -4,7 +4,7 @@
 import type { Dwarf } from '../dwarf/dwarf.js';
 import type { DebugInfoOffset } from '../dwarf/offsets.js';
 import type { UnitHeader } from '../dwarf/unit.js';
-import { globSource, NameTable, PartsFile, type PartsFormat, toKey } from '../io/parts-file.js';
+import { fromKey, globSource, NameTable, PartsFile, type PartsFormat, toKey } from '../io/parts-file.js';
 
 export const INDEX_PARTS = [
   'units',
@@ -16,10 +16,15 @@ export const INDEX_PARTS = [
   'functionIds',
   'functionFiles',
   'functionLines',
+  'functionFlags',
+  'fileFunctionStarts',
+  'fileFunctions',
   'instanceStarts',
   'instances',
+  'instanceAddresses',
   'inlinedStarts',
   'inlined',
+  'inlinedAddresses',
   'typeNames',
   'typeStarts',
   'typeIds',
@@ -30,17 +35,27 @@ export const INDEX_PARTS = [
   'variableNames',
   'variableStarts',
   'variableIds',
+  'labelNames',
+  'labelStarts',
+  'labelIds',
+  'labelScopes',
+  'labelAddresses',
   'about',
 ] as const;
 export type IndexPart = (typeof INDEX_PARTS)[number];
 
-export const INDEX_FORMAT: PartsFormat<IndexPart> = { kind: 2, version: 2, parts: INDEX_PARTS };
+export const INDEX_FORMAT: PartsFormat<IndexPart> = { kind: 2, version: 3, parts: INDEX_PARTS };
+
+/** In place of an address that is not known, or too far from the others. */
+export const NO_ADDRESS = 0xffff_ffff;
 
 /** What the index says about the file it is of. */
 export interface IndexAbout {
   readonly buildId: string;
   /** Of .debug_info, in bytes: another size is another file. */
   readonly infoSize: number;
+  /** What the index's addresses are counted from, in decimal digits. */
+  readonly addressBase: string;
 }
 
 /** A function as the index knows it: one declaration, with all its instances. */
@@ -49,10 +64,25 @@ export interface IndexedFunction {
   /** The path of the file that declares it. */
   readonly file: string;
   readonly line: number;
+  /** Whether other units can call it. */
+  readonly external: boolean;
   /** Entries with code of their own. */
   readonly concrete: readonly DebugInfoOffset[];
+  /** Where the code of each entry of `concrete` starts; undefined for one to be asked itself. */
+  readonly addresses: readonly (bigint | undefined)[];
   /** Inlined copies. */
   readonly inlined: readonly DebugInfoOffset[];
+  /** Where each of `inlined` starts; undefined for one without code, or to be asked itself. */
+  readonly inlinedAddresses: readonly (bigint | undefined)[];
+}
+
+/** A label with code. */
+export interface IndexedLabel {
+  readonly name: string;
+  readonly die: DebugInfoOffset;
+  /** The function's copy that it is in, an inlined one too. */
+  readonly scope: DebugInfoOffset;
+  readonly address: bigint | undefined;
 }
 
 /** An index that is open. */
@@ -64,12 +94,16 @@ export class DebugIndex {
   private readonly enumeratorNames: NameTable<IndexPart>;
   private readonly variableNames: NameTable<IndexPart>;
   private readonly fileNames: NameTable<IndexPart>;
+  private readonly labelNames: NameTable<IndexPart>;
+  private readonly addressBase: bigint;
+  private fileList: string[] | undefined;
 
   /** @throws BinaryFault where the file is damaged or of another version; the system's error where there is none */
   constructor(path: string) {
     this.file = new PartsFile(path, INDEX_FORMAT);
     try {
       this.about = JSON.parse(this.file.text('about')) as IndexAbout;
+      this.addressBase = BigInt(this.about.addressBase);
     } catch (error) {
       this.file.close();
       throw error;
@@ -79,6 +113,7 @@ export class DebugIndex {
     this.enumeratorNames = new NameTable(this.file, 'enumerator');
     this.variableNames = new NameTable(this.file, 'variable');
     this.fileNames = new NameTable(this.file, 'file');
+    this.labelNames = new NameTable(this.file, 'label');
   }
 
   close(): void {
@@ -86,12 +121,17 @@ export class DebugIndex {
   }
 
   /** How many functions, types, … there are. */
-  counts(): { functions: number; types: number; enumerators: number; variables: number; files: number } {
+  counts(): Readonly<
+    Record<'functions' | 'concrete' | 'inlined' | 'types' | 'enumerators' | 'variables' | 'labels' | 'files', number>
+  > {
     return {
       functions: this.functionNames.count,
+      concrete: this.file.partSize('instances') / 4,
+      inlined: this.file.partSize('inlined') / 4,
       types: this.typeNames.count,
       enumerators: this.enumeratorNames.count,
       variables: this.variableNames.count,
+      labels: this.labelNames.count,
       files: this.fileNames.count,
     };
   }
@@ -130,44 +170,90 @@ export class DebugIndex {
    * @param file a pattern of the path or of its end: `fs/*.c` fits `/src/fs/open.c`
    */
   functions(pattern: string, file?: string): IndexedFunction[] {
-    const fits = file === undefined ? undefined : this.filesLike(file);
-    if (fits && fits.size === 0) return [];
-    const found: IndexedFunction[] = [];
-    for (const index of this.functionNames.matchingIndexes(pattern)) {
-      const fileIndex = this.file.u32('functionFiles', index * 4);
-      if (fits && !fits.has(fileIndex)) continue;
-      found.push({
-        name: this.functionNames.nameAt(index),
-        file: this.fileNames.nameAt(fileIndex),
-        line: this.file.u32('functionLines', index * 4),
-        concrete: this.offsets('instance', 'instances', index),
-        inlined: this.offsets('inlined', 'inlined', index),
-      });
-    }
-    return found;
+    return this.functionIndexes(pattern, file).map((index) => this.functionAt(index));
   }
 
-  private offsets(prefix: 'instance' | 'inlined', part: 'instances' | 'inlined', index: number): DebugInfoOffset[] {
+  private functionIndexes(pattern: string, file: string | undefined): number[] {
+    if (file === undefined) return this.functionNames.matchingIndexes(pattern);
+    const files = this.filesLike(file);
+    if (files.length === 0) return [];
+    if (/^[*?[]/.test(pattern)) {
+      // The pattern would fit functions all over the table; those of the files are fewer.
+      const starts = this.file.words('fileFunctionStarts');
+      const all = this.file.words('fileFunctions');
+      const own = Uint32Array.from(files.flatMap((at) => [...all.subarray(starts[at]!, starts[at + 1]!)])).sort();
+      if (pattern === '*') return [...own];
+      const expression = new RegExp(`^${globSource(toKey(pattern))}$`);
+      return [...own].filter((index) => expression.test(this.functionNames.nameAt(index)));
+    }
+    const fits = new Set(files);
+    return this.functionNames.matchingIndexes(pattern).filter((at) => fits.has(this.file.u32('functionFiles', at * 4)));
+  }
+
+  /** Instances are read when they are asked for: most questions want one of the two kinds. */
+  private functionAt(index: number): IndexedFunction {
+    const self = this;
+    let concrete: DebugInfoOffset[] | undefined;
+    let inlined: DebugInfoOffset[] | undefined;
+    return {
+      name: fromKey(this.functionNames.nameAt(index)),
+      file: this.files()[this.file.u32('functionFiles', index * 4)] ?? '',
+      line: this.file.u32('functionLines', index * 4),
+      external: (this.file.u32('functionFlags', index * 4) & 1) !== 0,
+      get concrete() {
+        concrete ??= self.numbers('instance', 'instances', index) as DebugInfoOffset[];
+        return concrete;
+      },
+      get addresses() {
+        return self.numbers('instance', 'instanceAddresses', index).map((distance) => self.address(distance));
+      },
+      get inlined() {
+        inlined ??= self.numbers('inlined', 'inlined', index) as DebugInfoOffset[];
+        return inlined;
+      },
+      get inlinedAddresses() {
+        return self.numbers('inlined', 'inlinedAddresses', index).map((distance) => self.address(distance));
+      },
+    };
+  }
+
+  private address(distance: number): bigint | undefined {
+    return distance === NO_ADDRESS ? undefined : this.addressBase + BigInt(distance);
+  }
+
+  private numbers(prefix: 'instance' | 'inlined', part: IndexPart, index: number): number[] {
     const starts: IndexPart = `${prefix}Starts`;
     const from = this.file.u32(starts, index * 4);
     const to = this.file.u32(starts, index * 4 + 4);
-    const offsets: DebugInfoOffset[] = [];
-    for (let at = from; at < to; at++) offsets.push(this.file.u32(part, at * 4) as DebugInfoOffset);
-    return offsets;
+    const found: number[] = [];
+    for (let at = from; at < to; at++) found.push(this.file.u32(part, at * 4));
+    return found;
   }
 
-  private filesLike(pattern: string): Set<number> {
+  /** The places of the files that a pattern of their paths' ends fits. */
+  private filesLike(pattern: string): number[] {
     const expression = new RegExp(`(?:^|/)${globSource(toKey(pattern))}$`);
-    const fits = new Set<number>();
+    const fits: number[] = [];
     this.files().forEach((name, index) => {
-      if (expression.test(toKey(name))) fits.add(index);
+      if (expression.test(toKey(name))) fits.push(index);
     });
     return fits;
   }
 
   /** The paths of all files that declare functions, in order. */
-  files(): string[] {
-    return this.fileNames.all();
+  files(): readonly string[] {
+    this.fileList ??= this.fileNames.all();
+    return this.fileList;
+  }
+
+  /** Labels with code whose names match a pattern. */
+  labels(pattern: string): IndexedLabel[] {
+    return this.labelNames.matchingIndexes(pattern).map((index) => ({
+      name: fromKey(this.labelNames.nameAt(index)),
+      die: this.labelNames.idAt(index) as DebugInfoOffset,
+      scope: this.file.u32('labelScopes', index * 4) as DebugInfoOffset,
+      address: this.address(this.file.u32('labelAddresses', index * 4)),
+    }));
   }
 
   /** Entries that define a type of a name; `tag` narrows to one DW_TAG_…. */
@@ -184,6 +270,22 @@ export class DebugIndex {
   /** The enumeration that has an enumerator of a name. */
   enumeration(enumerator: string): DebugInfoOffset | undefined {
     return this.enumeratorNames.find(enumerator)[0] as DebugInfoOffset | undefined;
+  }
+
+  /** The names of types that match a pattern, in order; `tag` narrows to one DW_TAG_…. */
+  typeNamesLike(pattern: string, tag?: number): string[] {
+    const found: string[] = [];
+    for (const index of this.typeNames.matchingIndexes(pattern)) {
+      if (tag !== undefined && this.file.u32('typeTags', index * 4) !== tag) continue;
+      const name = fromKey(this.typeNames.nameAt(index));
+      if (found.at(-1) !== name) found.push(name);
+    }
+    return found;
+  }
+
+  /** The names of variables outside functions that match a pattern, in order. */
+  variableNamesLike(pattern: string): string[] {
+    return this.variableNames.match(pattern).map(({ name }) => name);
   }
 
   /** Variables outside functions of a name. */

@@ -1,14 +1,17 @@
-// One pass over units for the index: functions with their instances, types, enumerators and variables by name. Entries
-// that the index has no use for are passed over without being decoded, and strings are told apart by their offsets, so
-// that a name that stands in two thousand units is decoded once.
+// One pass over units for the index: functions with their instances and where these start, labels, types, enumerators and
+// variables by name. Entries that the index has no use for are passed over without being decoded, and strings are told
+// apart by their offsets, so that a name that stands in two thousand units is decoded once. What is found goes into arrays
+// of numbers: it crosses from a thread to another as it is, and half a million inlined copies are no objects.
 import type { Abbreviation } from '../dwarf/abbrev.js';
 import { DW_AT, DW_FORM as F, DW_TAG as T } from '../dwarf/constants.js';
 import type { Dwarf } from '../dwarf/dwarf.js';
 import { readForm, readIndirect, skipForm } from '../dwarf/form.js';
 import { readLineHeader } from '../dwarf/line.js';
-import type { DebugLineOffset } from '../dwarf/offsets.js';
+import type { DebugInfoOffset, DebugLineOffset } from '../dwarf/offsets.js';
+import { entryAddress } from '../dwarf/ranges.js';
 import type { Unit } from '../dwarf/unit.js';
 import type { Cursor } from '../io/cursor.js';
+import { BinaryFault } from '../io/fault.js';
 
 /** A function by its declaration; several units may hold instances of it. */
 export interface ScannedFunction {
@@ -21,14 +24,39 @@ export interface ScannedFunction {
   readonly inlined: number[];
 }
 
-/** What a scan found. Offsets are into .debug_info. */
+/** Instances of functions, as parallel arrays. */
+export interface ScannedInstances {
+  /** Places in the list of functions. */
+  readonly functions: Uint32Array;
+  readonly offsets: Float64Array;
+  /** Of the first instruction, as a signed number of 64 bits; NaN where there is none. */
+  readonly addresses: Float64Array;
+}
+
+/** What a scan found. Offsets are into .debug_info. Lists of names are one text, with a NUL behind each name. */
 export interface ScanResult {
-  readonly functions: ScannedFunction[];
-  /** Complete definitions: name, offset, and DW_TAG_…, one of each name and tag. */
-  readonly types: { readonly name: string; readonly id: number; readonly tag: number }[];
-  readonly enumerators: { readonly name: string; readonly id: number }[];
+  readonly functionNames: string;
+  /** The names of files, and for each function which of them declares it. */
+  readonly fileNames: string;
+  readonly functionFiles: Uint32Array;
+  readonly functionLines: Uint32Array;
+  /** 1 for a function that other units can call. */
+  readonly functionFlags: Uint8Array;
+  readonly concrete: ScannedInstances;
+  readonly inlined: ScannedInstances;
+  /** Complete definitions, one of each name and tag. */
+  readonly types: { readonly names: string; readonly offsets: Float64Array; readonly tags: Uint32Array };
+  /** The enumerations that hold them. */
+  readonly enumerators: { readonly names: string; readonly offsets: Float64Array };
   /** Variables outside functions that have a location. */
-  readonly variables: { readonly name: string; readonly id: number }[];
+  readonly variables: { readonly names: string; readonly offsets: Float64Array };
+  /** Labels with code, the function's copy that each is in, and their addresses. */
+  readonly labels: {
+    readonly names: string;
+    readonly offsets: Float64Array;
+    readonly scopes: Float64Array;
+    readonly addresses: Float64Array;
+  };
 }
 
 /** What of an entry the scan wants to know. */
@@ -40,6 +68,21 @@ interface Wanted {
   hasCode: boolean;
   declaration: boolean;
   hasLocation: boolean;
+  external: boolean;
+  /** NaN where the entry must be asked. */
+  address: number;
+}
+
+/** The entry that names a function, for copies that refer to it. */
+interface Declared {
+  readonly name: string | number | undefined;
+  readonly file: number;
+  readonly line: number;
+  readonly external: boolean;
+  /** The entry that this one completes or copies; -1 where there is none. */
+  readonly origin: number;
+  /** The function's place in the list; -1 as long as no copy asked. */
+  id: number;
 }
 
 const FUNCTION_SCOPES = new Set<number>([T.subprogram, T.inlined_subroutine, T.lexical_block]);
@@ -55,6 +98,7 @@ const TYPES = new Set<number>([
 /** How an abbreviation's entries are to be treated. */
 const SKIP = 0;
 const READ = 1;
+const MOST_HOPS = 8;
 
 function treatment(abbreviation: Abbreviation): number {
   const { tag } = abbreviation;
@@ -62,32 +106,119 @@ function treatment(abbreviation: Abbreviation): number {
     tag === T.inlined_subroutine ||
     tag === T.variable ||
     tag === T.enumerator ||
+    tag === T.label ||
     TYPES.has(tag)
     ? READ
     : SKIP;
 }
 
+/** A list of numbers that grows. */
+class Numbers {
+  count = 0;
+  private values = new Float64Array(256);
+
+  push(value: number): void {
+    if (this.count === this.values.length) {
+      const larger = new Float64Array(this.count * 2);
+      larger.set(this.values);
+      this.values = larger;
+    }
+    this.values[this.count++] = value;
+  }
+
+  finish(): Float64Array {
+    return this.values.slice(0, this.count);
+  }
+}
+
+class Instances {
+  readonly functions = new Numbers();
+  readonly offsets = new Numbers();
+  readonly addresses = new Numbers();
+
+  push(id: number, offset: number, address: number): void {
+    this.functions.push(id);
+    this.offsets.push(offset);
+    this.addresses.push(address);
+  }
+
+  finish(): ScannedInstances {
+    return {
+      functions: Uint32Array.from(this.functions.finish()),
+      offsets: this.offsets.finish(),
+      addresses: this.addresses.finish(),
+    };
+  }
+}
+
+const joined = (names: readonly string[]): string => names.map((name) => `${name}\0`).join('');
+
 /** Collects what scans of several units find. */
 export class Scanner {
   private readonly dwarf: Dwarf;
-  private readonly functions = new Map<string, ScannedFunction>();
+  private readonly ids = new Map<string, number>();
+  private readonly names: string[] = [];
+  private readonly lines: number[] = [];
+  private readonly functionFiles: number[] = [];
+  private readonly flags: number[] = [];
+  private readonly fileIds = new Map<string, number>();
+  private readonly fileNames: string[] = [];
+  private readonly concrete = new Instances();
+  private readonly inlined = new Instances();
   private readonly types: { name: string; id: number; tag: number }[] = [];
   private readonly enumerators: { name: string; id: number }[] = [];
   private readonly variables: { name: string; id: number }[] = [];
+  private readonly labels: { name: string; id: number; scope: number; address: number }[] = [];
   private readonly seenTypes = new Set<string | number>();
-  private readonly seenEnumerators = new Set<string>();
+  private readonly seenEnumerators = new Set<string | number>();
   private readonly strings = new Map<number, string>();
 
   constructor(dwarf: Dwarf) {
     this.dwarf = dwarf;
   }
 
-  result(): ScanResult {
+  /** The functions found, each with its instances, for who scans a unit or two. */
+  result(): { readonly functions: ScannedFunction[] } {
+    const found = this.names.map(
+      (name, id): ScannedFunction => ({
+        name,
+        file: this.fileNames[this.functionFiles[id]!]!,
+        line: this.lines[id]!,
+        concrete: [],
+        inlined: [],
+      }),
+    );
+    for (const kind of ['concrete', 'inlined'] as const) {
+      const { functions, offsets } = this[kind].finish();
+      functions.forEach((id, index) => {
+        found[id]![kind].push(offsets[index]!);
+      });
+    }
+    return { functions: found };
+  }
+
+  /** All that was found, as an index takes it. */
+  packed(): ScanResult {
+    const table = (list: readonly { name: string; id: number }[]) => ({
+      names: joined(list.map((one) => one.name)),
+      offsets: Float64Array.from(list, (one) => one.id),
+    });
     return {
-      functions: [...this.functions.values()],
-      types: this.types,
-      enumerators: this.enumerators,
-      variables: this.variables,
+      functionNames: joined(this.names),
+      fileNames: joined(this.fileNames),
+      functionFiles: Uint32Array.from(this.functionFiles),
+      functionLines: Uint32Array.from(this.lines),
+      functionFlags: Uint8Array.from(this.flags),
+      concrete: this.concrete.finish(),
+      inlined: this.inlined.finish(),
+      types: { ...table(this.types), tags: Uint32Array.from(this.types, (type) => type.tag) },
+      enumerators: table(this.enumerators),
+      variables: table(this.variables),
+      labels: {
+        ...table(this.labels),
+        scopes: Float64Array.from(this.labels, (label) => label.scope),
+        addresses: Float64Array.from(this.labels, (label) => label.address),
+      },
     };
   }
 
@@ -98,12 +229,15 @@ export class Scanner {
     const c = unit.cursor(header.headerSize);
     const treatments = new Map<Abbreviation, number>();
     // Functions by the position of the entry that names them, for copies that refer to it.
-    const declared = new Map<number, { name: string; file: number; line: number }>();
+    const declared = new Map<number, Declared>();
     const named = new Map<number, string | number>();
-    const copies: { position: number; origin: number; inlined: boolean }[] = [];
-    const own: { position: number; name: string; file: number; line: number }[] = [];
+    const copies: { position: number; origin: number; inlined: boolean; address: number }[] = [];
+    const own: { position: number; declared: Declared; address: number }[] = [];
+    const labels: { position: number; name: string | number | undefined; origin: number; scope: number; at: number }[] =
+      [];
     // Whether each open entry is (in) a function; names in there are not the file's.
     const inside: boolean[] = [];
+    const scopes: number[] = [];
     const enums: (number | undefined)[] = [];
     const wanted: Wanted = {
       name: undefined,
@@ -113,6 +247,8 @@ export class Scanner {
       hasCode: false,
       declaration: false,
       hasLocation: false,
+      external: false,
+      address: Number.NaN,
     };
     let depth = 0;
     while (!c.atEnd) {
@@ -134,16 +270,17 @@ export class Scanner {
       else {
         this.read(c, unit, abbreviation, wanted);
         if (tag === T.subprogram || tag === T.inlined_subroutine) {
-          const name = wanted.name === undefined ? undefined : this.text(wanted.name);
-          if (name !== undefined) declared.set(position, { name, file: wanted.file, line: wanted.line });
-          if (wanted.origin >= 0) {
-            if (tag === T.inlined_subroutine || wanted.hasCode) {
-              copies.push({ position, origin: wanted.origin, inlined: tag === T.inlined_subroutine });
+          const { name, file, line, external, origin } = wanted;
+          const isInlined = tag === T.inlined_subroutine;
+          const about = { name, file, line, external, origin, id: -1 };
+          // A definition of something declared elsewhere may itself be referred to; an inlined copy never is.
+          if (!isInlined) declared.set(position, about);
+          if (origin >= 0) {
+            if (isInlined || wanted.hasCode) {
+              copies.push({ position, origin, inlined: isInlined, address: wanted.hasCode ? wanted.address : -0 });
             }
-            // A definition of something declared elsewhere may itself be referred to.
-            if (name === undefined) declared.set(position, { name: '', file: -1, line: wanted.origin });
           } else if (wanted.hasCode && name !== undefined) {
-            own.push({ position, name, file: wanted.file, line: wanted.line });
+            own.push({ position, declared: about, address: wanted.address });
           }
         } else if (tag === T.variable) {
           if (wanted.name !== undefined) named.set(position, wanted.name);
@@ -154,12 +291,15 @@ export class Scanner {
           }
         } else if (tag === T.enumerator) {
           const holder = enums[depth - 1];
-          if (holder !== undefined && wanted.name !== undefined) {
-            const name = this.text(wanted.name);
-            if (!this.seenEnumerators.has(name)) {
-              this.seenEnumerators.add(name);
-              this.enumerators.push({ name, id: base + holder });
-            }
+          if (holder !== undefined && wanted.name !== undefined && !this.seenEnumerators.has(wanted.name)) {
+            this.seenEnumerators.add(wanted.name);
+            this.enumerators.push({ name: this.text(wanted.name), id: base + holder });
+          }
+        } else if (tag === T.label) {
+          if (wanted.name !== undefined) named.set(position, wanted.name);
+          if (wanted.hasCode && isInside) {
+            const { name, origin } = wanted;
+            labels.push({ position, name, origin, scope: scopes[depth - 1]!, at: wanted.address });
           }
         } else if (wanted.name !== undefined && !wanted.declaration) {
           const key = typeof wanted.name === 'number' ? wanted.name * 128 + (tag & 127) : `${tag} ${wanted.name}`;
@@ -170,22 +310,32 @@ export class Scanner {
         }
       }
       if (abbreviation.hasChildren) {
+        const isFunction = tag === T.subprogram || tag === T.inlined_subroutine;
         inside[depth] = isInside || FUNCTION_SCOPES.has(tag);
+        scopes[depth] = isFunction ? position : depth > 0 ? scopes[depth - 1]! : 0;
         enums[depth] = tag === T.enumeration_type ? position : undefined;
         depth += 1;
       } else if (depth === 0) break;
     }
     this.addFunctions(unit, declared, copies, own);
+    for (const { position, name, origin, scope, at } of labels) {
+      const text = name ?? named.get(origin - base);
+      if (text === undefined) continue;
+      const address = Number.isNaN(at) ? this.askAddress(unit, position) : at;
+      if (Number.isNaN(address)) continue;
+      this.labels.push({ name: this.text(text), id: base + position, scope: base + scope, address });
+    }
   }
 
   private addFunctions(
     unit: Unit,
-    declared: ReadonlyMap<number, { name: string; file: number; line: number }>,
-    copies: readonly { position: number; origin: number; inlined: boolean }[],
-    own: readonly { position: number; name: string; file: number; line: number }[],
+    declared: ReadonlyMap<number, Declared>,
+    copies: readonly { position: number; origin: number; inlined: boolean; address: number }[],
+    own: readonly { position: number; declared: Declared; address: number }[],
   ): void {
     if (copies.length === 0 && own.length === 0) return;
     let files: readonly ({ readonly path: string } | undefined)[] | undefined;
+    const numbers = new Map<number, number>();
     const fileOf = (number: number): string => {
       if (!files) {
         const offset = unit.root.number(DW_AT.stmt_list);
@@ -193,32 +343,82 @@ export class Scanner {
       }
       return files[number]?.path ?? '';
     };
-    const base = unit.header.offset;
-    const add = (name: string, file: string, line: number, offset: number, inlined: boolean) => {
-      const key = `${name}\0${file}\0${line}`;
-      let known = this.functions.get(key);
-      if (!known) {
-        known = { name, file, line, concrete: [], inlined: [] };
-        this.functions.set(key, known);
+    const idOf = (about: Declared): number => {
+      if (about.id < 0) {
+        let file = numbers.get(about.file);
+        if (file === undefined) {
+          file = this.fileId(fileOf(about.file));
+          numbers.set(about.file, file);
+        }
+        about.id = this.functionId(this.text(about.name!), file, about.line, about.external);
       }
-      (inlined ? known.inlined : known.concrete).push(offset);
+      return about.id;
     };
-    for (const { position, name, file, line } of own) add(name, fileOf(file), line, base + position, false);
-    for (const { position, origin, inlined } of copies) {
+    const base = unit.header.offset;
+    const add = (id: number, position: number, inlined: boolean, address: number) => {
+      // −0 stands for an entry without code, which need not be asked.
+      const start = Object.is(address, -0)
+        ? Number.NaN
+        : Number.isNaN(address)
+          ? this.askAddress(unit, position)
+          : address;
+      (inlined ? this.inlined : this.concrete).push(id, base + position, start);
+    };
+    for (const { position, declared: about, address } of own) add(idOf(about), position, false, address);
+    for (const { position, origin, inlined, address } of copies) {
       let at = declared.get(origin - base);
-      for (let hops = 0; at && at.file < 0 && hops < 8; hops++) at = declared.get(at.line - base);
-      if (at && at.file >= 0) {
-        add(at.name, fileOf(at.file), at.line, base + position, inlined);
+      for (let hops = 0; at && at.name === undefined && hops < MOST_HOPS; hops++) at = declared.get(at.origin - base);
+      if (at && at.name !== undefined) {
+        add(idOf(at), position, inlined, address);
         continue;
       }
       // The origin is in another unit (dwz, LTO): ask it.
-      const die = unit.dieAt((base + position) as never);
-      const named = die.owner(DW_AT.name);
-      if (!named) continue;
-      const lines = named.owner(DW_AT.decl_file);
+      const die = unit.dieAt((base + position) as DebugInfoOffset);
+      const holder = die.owner(DW_AT.name);
+      if (!holder) continue;
+      const lines = holder.owner(DW_AT.decl_file);
       const number = lines?.number(DW_AT.decl_file) ?? 0;
       const file = lines && lines.unit !== unit ? (lines.unit.lines()?.files[number]?.path ?? '') : fileOf(number);
-      add(named.name!, file, named.number(DW_AT.decl_line) ?? 0, base + position, inlined);
+      const line = holder.number(DW_AT.decl_line) ?? 0;
+      const external = holder.owner(DW_AT.external)?.flag(DW_AT.external) ?? false;
+      add(this.functionId(holder.name!, this.fileId(file), line, external), position, inlined, address);
+    }
+  }
+
+  private fileId(path: string): number {
+    let id = this.fileIds.get(path);
+    if (id === undefined) {
+      id = this.fileNames.length;
+      this.fileNames.push(path);
+      this.fileIds.set(path, id);
+    }
+    return id;
+  }
+
+  private functionId(name: string, file: number, line: number, external: boolean): number {
+    const key = `${name}\0${file}\0${line}`;
+    let id = this.ids.get(key);
+    if (id === undefined) {
+      id = this.names.length;
+      this.ids.set(key, id);
+      this.names.push(name);
+      this.functionFiles.push(file);
+      this.lines.push(line >>> 0);
+      this.flags.push(0);
+    }
+    if (external) this.flags[id] = 1;
+    return id;
+  }
+
+  /** The address of an entry whose first instruction takes more than one attribute to tell; NaN where there is none. */
+  private askAddress(unit: Unit, position: number): number {
+    try {
+      const address = entryAddress(unit.dieAt((unit.header.offset + position) as DebugInfoOffset));
+      return address === undefined ? Number.NaN : Number(BigInt.asIntN(64, address));
+    } catch (error) {
+      // A damaged list of ranges costs the one address.
+      if (error instanceof BinaryFault) return Number.NaN;
+      throw error;
     }
   }
 
@@ -231,6 +431,11 @@ export class Scanner {
     into.hasCode = false;
     into.declaration = false;
     into.hasLocation = false;
+    into.external = false;
+    into.address = Number.NaN;
+    let low = Number.NaN;
+    let entry = Number.NaN;
+    let asks = false;
     const { attributes, forms, constants } = abbreviation;
     const { header } = unit;
     for (let index = 0; index < forms.length; index++) {
@@ -240,11 +445,7 @@ export class Scanner {
         case DW_AT.name:
           if (form === F.strp) into.name = header.offsetSize === 8 ? c.offset64() : c.u32();
           else if (form === F.string) into.name = c.cstring();
-          else {
-            skipForm(c, form, header);
-            // Rare forms are read through the entry itself by whoever needs them; the index needs the text now.
-            into.name = this.rareName(unit, c, form, index, abbreviation);
-          }
+          else into.name = this.rareName(unit, c, form, constants[index]);
           break;
         case DW_AT.decl_file:
           into.file = Number(readForm(c, form, header, constants[index]));
@@ -263,6 +464,20 @@ export class Scanner {
           break;
         }
         case DW_AT.low_pc:
+          into.hasCode = true;
+          if (form === F.addr) low = readAddress(c, header.addressSize);
+          else {
+            asks = true;
+            skipForm(c, form, header);
+          }
+          break;
+        case DW_AT.entry_pc:
+          if (form === F.addr) entry = readAddress(c, header.addressSize);
+          else {
+            asks = true;
+            skipForm(c, form, header);
+          }
+          break;
         case DW_AT.ranges:
           into.hasCode = true;
           skipForm(c, form, header);
@@ -270,6 +485,9 @@ export class Scanner {
         case DW_AT.declaration:
           into.declaration = true;
           skipForm(c, form, header);
+          break;
+        case DW_AT.external:
+          into.external = form === F.flag_present || Number(readForm(c, form, header, constants[index])) !== 0;
           break;
         case DW_AT.location:
           into.hasLocation = true;
@@ -279,26 +497,29 @@ export class Scanner {
           skipForm(c, form, header);
       }
     }
+    if (!asks) into.address = Number.isNaN(entry) ? low : entry;
   }
 
-  private rareName(unit: Unit, c: Cursor, form: number, index: number, abbreviation: Abbreviation): string | undefined {
-    // Strings of an index or of the supplementary file: read the value again, just before where the cursor is now.
-    const sizes: Readonly<Record<number, number>> = {
-      [F.strx1]: 1,
-      [F.strx2]: 2,
-      [F.strx3]: 3,
-      [F.strx4]: 4,
-      [F.line_strp]: unit.header.offsetSize,
-      [F.strp_sup]: unit.header.offsetSize,
-      [F.GNU_strp_alt]: unit.header.offsetSize,
-    };
-    const size = sizes[form];
-    if (size === undefined) return undefined;
-    c.position -= size;
-    const value = readForm(c, form, unit.header, abbreviation.constants[index]) as number;
-    if (form === F.line_strp) return this.dwarf.string('.debug_line_str', value);
-    if (form === F.strp_sup || form === F.GNU_strp_alt) return this.dwarf.supplementary?.string('.debug_str', value);
-    return unit.indexedString(value);
+  /** Strings of an index or of the supplementary file. */
+  private rareName(unit: Unit, c: Cursor, form: number, constant: bigint | undefined): string | undefined {
+    const value = readForm(c, form, unit.header, constant);
+    if (typeof value !== 'number') return undefined;
+    switch (form) {
+      case F.line_strp:
+        return this.dwarf.string('.debug_line_str', value);
+      case F.strp_sup:
+      case F.GNU_strp_alt:
+        return this.dwarf.supplementary?.string('.debug_str', value);
+      case F.strx:
+      case F.strx1:
+      case F.strx2:
+      case F.strx3:
+      case F.strx4:
+      case F.GNU_str_index:
+        return unit.indexedString(value);
+      default:
+        return undefined;
+    }
   }
 
   private text(name: string | number): string {
@@ -310,4 +531,18 @@ export class Scanner {
     }
     return text;
   }
+}
+
+/**
+ * An address as a signed number: a kernel's, at the top of 64 bits, are exact so, and so are a program's. Others lose
+ * digits, and no code has them.
+ */
+function readAddress(c: Cursor, size: number): number {
+  if (size !== 8) return Number(c.unsigned(size));
+  if (c.littleEndian) {
+    const low = c.u32();
+    return c.i32() * 0x1_0000_0000 + low;
+  }
+  const high = c.i32();
+  return high * 0x1_0000_0000 + c.u32();
 }

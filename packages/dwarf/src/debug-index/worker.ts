@@ -23,13 +23,15 @@ function run(task: WorkerTask): void {
     for (const offset of task.units) {
       const unit = dwarf.unitAt(offset as never);
       scanner.scan(unit);
+      unit.release();
       done += unit.length;
       if (done - told > 4 << 20) {
         told = done;
         parentPort!.postMessage({ done });
       }
     }
-    parentPort!.postMessage({ done, result: scanner.result() });
+    const result = scanner.packed();
+    parentPort!.postMessage({ done, result }, buffersOf(result));
   } catch (error) {
     if (!(error instanceof BinaryFault)) throw error;
     const { file, section, offset, problem } = error;
@@ -37,6 +39,14 @@ function run(task: WorkerTask): void {
   } finally {
     elf.close();
   }
+}
+
+/** The memory of all arrays in a result: it changes hands, and is not copied. */
+function buffersOf(value: object): ArrayBuffer[] {
+  return Object.values(value).flatMap((part): ArrayBuffer[] => {
+    if (ArrayBuffer.isView(part)) return [part.buffer as ArrayBuffer];
+    return typeof part === 'object' && part !== null ? buffersOf(part) : [];
+  });
 }
 
 run(workerData as WorkerTask);

@@ -15,7 +15,7 @@ import { Unit, type UnitHeader } from './unit.js';
 /** How many units' bytes are kept. */
 const KEPT_UNITS = 24;
 /** How many abbreviation tables are kept; partial units share few, compile units of gcc have one each. */
-const KEPT_TABLES = 256;
+const KEPT_TABLES = 64;
 
 /** The debug information of one ELF file. */
 export class Dwarf {

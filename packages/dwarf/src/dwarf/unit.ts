@@ -171,6 +171,17 @@ export class Unit {
     return this.lineTable ?? undefined;
   }
 
+  /**
+   * Lets go of what was read of the unit. It is read again when asked for: whoever goes through all units of a large
+   * file needs each but once.
+   */
+  release(): void {
+    this.rootDie = undefined;
+    this.table = undefined;
+    this.ownRanges = undefined;
+    this.lineTable = undefined;
+  }
+
   /** Passes over the attributes of an entry, the cursor behind its code. */
   skipAttributes(c: Cursor, abbreviation: Abbreviation): void {
     if (abbreviation.fixedSize >= 0) {

@@ -12,6 +12,7 @@ import { BinaryFault } from './fault.js';
 const MAGIC = 0x4b505453; // "STPK"
 const PAGE = 4096;
 const FIXED_HEADER = 40;
+const HOST_IS_LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
 
 /** What a kind of cache file holds. */
 export interface PartsFormat<Name extends string> {
@@ -184,6 +185,9 @@ export class PartsFile<Name extends string> {
   /** A whole part as 32-bit numbers. */
   words(part: Name): Uint32Array {
     const bytes = this.bytes(part, 0, this.partSize(part));
+    if (HOST_IS_LITTLE && bytes.byteOffset % 4 === 0) {
+      return new Uint32Array(bytes.buffer, bytes.byteOffset, Math.floor(bytes.length / 4));
+    }
     const words = new Uint32Array(bytes.length / 4);
     for (let index = 0; index < words.length; index++) words[index] = bytes.readUInt32LE(index * 4);
     return words;
@@ -327,6 +331,7 @@ export function toKey(name: string): string {
   return /^[\x00-\x7f]*$/.test(name) ? name : Buffer.from(name, 'utf8').toString('latin1');
 }
 
-function fromKey(key: string): string {
+/** The name that a key stands for. */
+export function fromKey(key: string): string {
   return /^[\x00-\x7f]*$/.test(key) ? key : Buffer.from(key, 'latin1').toString('utf8');
 }

@@ -2,7 +2,9 @@
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type DebugIndex, DW_TAG, Dwarf, openDebugIndex, openElf } from '../../src/index.js';
+import { layoutIndex } from '../../src/debug-index/build-index.js';
+import { Scanner } from '../../src/debug-index/scan.js';
+import { type DebugIndex, DW_TAG, Dwarf, entryAddress, openDebugIndex, openElf } from '../../src/index.js';
 import { compile, SAMPLE_CPP, temporaryFolder } from '../helpers/compile.js';
 
 const folder = temporaryFolder();
@@ -29,6 +31,63 @@ test('functions are found with their files, lines and instances', () => {
   expect(dwarf.dieAt(index.functions('helper')[0]!.concrete[0]!).name).toBe('helper');
 });
 
+test('functions tell who may call them, and where each copy starts', () => {
+  const byName = new Map(index.functions('*').map((one) => [one.name, one]));
+  expect(byName.get('main')!.external).toBe(true);
+  expect(byName.get('helper')!.external).toBe(false);
+  expect(byName.get('main')!.addresses).toEqual([dwarf.elf.symbols().find('main')!.value]);
+  const own = [...byName.values()];
+  expect(own.map((one) => one.addresses)).toEqual(
+    own.map((one) => one.concrete.map((offset) => entryAddress(dwarf.dieAt(offset)))),
+  );
+  expect(own.map((one) => one.inlinedAddresses)).toEqual(
+    own.map((one) => one.inlined.map((offset) => entryAddress(dwarf.dieAt(offset)))),
+  );
+  expect(index.functions('*e*', 'sample.c').map((one) => one.name)).toEqual(['helper', 'twice']);
+});
+
+const LABELS = `
+static int work(int n)
+{
+again:
+  if (n > 100) goto out;
+  n = n * 3 + 1;
+  goto again;
+out:
+  __asm__ volatile ("nop");
+  return n;
+}
+int main(int argc, char **argv) { return work(argc); }
+`;
+
+test.each([['-O0'], ['-O2']])('labels are found with the function that they are in (%s)', async (flag) => {
+  const path = compile(folder.path, `labels${flag}`, [flag, '-Wl,--build-id=sha1'], LABELS);
+  const own = new Dwarf(openElf(path));
+  const labelled = await openDebugIndex(own, { cacheFolder });
+  const labels = labelled.labels('*');
+  expect(labels.map((label) => label.name)).toContain('out');
+  for (const { name, die, scope, address } of labels) {
+    expect(own.dieAt(die)).toMatchObject({ tag: DW_TAG.label, fullName: name });
+    expect(own.dieAt(scope).fullName).toBe('work');
+    expect(address).toBe(entryAddress(own.dieAt(die)));
+  }
+  expect(labelled.labels('nothing')).toEqual([]);
+  labelled.close();
+});
+
+test('a scan by threads finds what a scan by one finds', async () => {
+  const one = new Scanner(dwarf);
+  const two = [new Scanner(dwarf), new Scanner(dwarf)];
+  dwarf.units().forEach((unit, at) => {
+    one.scan(unit);
+    two[at * 2 < dwarf.units().length ? 0 : 1]!.scan(unit);
+  });
+  const about = { buildId: '00', infoSize: 1 };
+  const whole = layoutIndex([one.packed()], dwarf.units(), about);
+  const parts = two.map((scanner) => scanner.packed());
+  expect(layoutIndex(parts, dwarf.units(), about).equals(whole)).toBe(true);
+});
+
 test('types, enumerators and variables are found by name', () => {
   const [point] = index.types('point');
   expect(dwarf.dieAt(point!).tag).toBe(DW_TAG.structure_type);
@@ -36,6 +95,8 @@ test('types, enumerators and variables are found by name', () => {
   expect(dwarf.dieAt(index.enumeration('GREEN')!).name).toBe('color');
   expect(dwarf.dieAt(index.variables('global_counter')[0]!).name).toBe('global_counter');
   expect(index.variables('k')).toEqual([]);
+  expect(index.typeNamesLike('po*', DW_TAG.structure_type)).toEqual(['point']);
+  expect(index.variableNamesLike('global_*')).toEqual(['global_counter']);
 });
 
 test('the second opening takes it from the cache, and its units too', async () => {

@@ -1,5 +1,6 @@
 // Reads everything there is in a file, as the fuzz test does with damaged ones.
 
+import { layoutIndex } from '../../src/debug-index/build-index.js';
 import { Scanner } from '../../src/debug-index/scan.js';
 import {
   attempt,
@@ -74,7 +75,11 @@ export function exerciseElf(bytes: Uint8Array): BinaryFault[] {
     run(() => {
       for (const child of unit.root.children()) qualifiedName(child);
     });
-    run(() => new Scanner(dwarf).scan(unit));
+    run(() => {
+      const scanner = new Scanner(dwarf);
+      scanner.scan(unit);
+      layoutIndex([scanner.packed()], units, { buildId: '00', infoSize: 0 });
+    });
   }
   run(() => symbolize(dwarf, 0x1150n));
   run(() => findByName(dwarf, 'main'));
