@@ -16,6 +16,7 @@ import { formatMemory, formatTimes, readClocks } from './measure.js';
 import type { StapOptions } from './options.js';
 import { hostArchitecture, type Place } from './place.js';
 import type { Reporter } from './reporter.js';
+import { translationCache } from './translation-cache.js';
 import { LANGUAGE_VERSION } from './version.js';
 
 /** What passes 1 to 4 run with. */
@@ -104,18 +105,24 @@ async function runPasses(
     const elaborated = options.hideGlobals ? withoutDisplay(current.ir) : current.ir;
     const pass: Pass<Elaborated, CModule> = translatePass(translateOptions(options));
     const path = join(settings.temporary, 'stap_src.c');
+    const cache = settings.options.disableCache ? undefined : translationCache(settings, elaborated);
     const translated = await timed(
       settings,
       3,
       async (context) => {
+        const cached = options.poisonCache ? undefined : cache?.read();
+        if (cached && options.keepTemporary) await writeFile(path, cached.source);
+        if (cached) return { value: { module: cached, cached: true }, diagnostics: [] };
         const result = await pass.run(elaborated, context);
         await writeFile(path, result.value.source);
-        return result;
+        if (!hasErrors(result.diagnostics)) cache?.write(result.value);
+        return { value: { module: result.value, cached: false }, diagnostics: result.diagnostics };
       },
-      (output) => `${pass.summarize(output)} into "${path}"`,
+      ({ module, cached }) => (cached ? `using cached ${cache!.path}` : `${pass.summarize(module)} into "${path}"`),
+      ({ cached }) => cached,
     );
     if (!translated) return { failed: 3 };
-    current = { pass: 3, ir: translated };
+    current = { pass: 3, ir: translated.module };
   }
   if (current.pass === 3 && last > 3) {
     const module = current.ir;
@@ -126,7 +133,9 @@ async function runPasses(
         await building;
         return await buildPass(await frontEnd.buildOptions(context)).run(module, context);
       },
-      (output) => (output.cached ? `using cached ${output.path}` : `compiled C into "${output.name}.ko"`),
+      (output) =>
+        output.cached ? `using cached ${output.cachePath ?? output.path}` : `compiled C into "${output.name}.ko"`,
+      ({ cached }) => cached,
     );
     if (!built) return { failed: 4 };
     current = { pass: 4, ir: built };
@@ -159,6 +168,7 @@ async function timed<Output>(
   number: 1 | 2 | 3 | 4,
   run: (context: PassContext) => Promise<Outcome<Output>>,
   summarize: (output: Output) => string,
+  isCached: (output: Output) => boolean = () => false,
 ): Promise<Output | undefined> {
   const { reporter, io } = settings;
   const verbosity = settings.options.verbosity[number - 1]!;
@@ -179,7 +189,9 @@ async function timed<Output>(
   } finally {
     reporter.progress.finish();
   }
-  if (verbosity > 0) {
+  // A pass that had nothing to do tells no times, as SystemTap's.
+  if (verbosity > 0 && isCached(output)) reporter.line(`Pass ${number}: ${summarize(output)}`);
+  else if (verbosity > 0) {
     const memory = formatMemory();
     const used = memory ? ` using ${memory},` : '';
     reporter.line(`Pass ${number}: ${summarize(output)}${used} in ${formatTimes(before, readClocks())}.`);

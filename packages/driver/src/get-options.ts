@@ -2,7 +2,7 @@
 // options anywhere up to `--`, letters in a bunch (`-vg`), values glued on (`-p4`), long names cut short where that is
 // unambiguous, optional values only behind `=`. The libraries for command lines each leave some of that out.
 import { type Diagnostic, DiagnosticError, nearestNames } from '@stapkit/pass';
-import { type OptionEntry, optionForms } from './manual/program-manual.js';
+import { type OptionEntry, optionForms } from '@stapkit/pass/manual';
 
 /** A command line, taken apart. */
 export interface GotOptions {

@@ -1,7 +1,9 @@
-// `stap vm …`, with what the driver knows of its surroundings.
+// `stap vm …` and `stap completion`, with what the driver knows of its surroundings.
 import { join } from 'node:path';
 import { vmCommand } from '@stapkit/vm';
 import { cacheFolder, ensureCacheFolder, packageFolder } from './folders.js';
+import { usage } from './get-options.js';
+import { completions } from './install-manuals.js';
 import type { CommandIo } from './io.js';
 
 /**
@@ -14,4 +16,21 @@ export async function runVm(argv: readonly string[], io: CommandIo): Promise<num
   const cache = cacheFolder(io.env);
   ensureCacheFolder(cache);
   return await vmCommand(argv, io, { cacheFolder: cache, agentFolder: join(packageFolder('vm'), 'agent') });
+}
+
+/** Runs `stap completion bash|zsh`: prints what a shell reads at its start. */
+export async function runCompletion(argv: readonly string[], io: CommandIo): Promise<number> {
+  const [shell] = argv;
+  if ((shell !== 'bash' && shell !== 'zsh') || argv.length > 1) {
+    throw usage('completion', 'stap completion takes the name of a shell, bash or zsh', [
+      'bash: source <(stap completion bash)',
+      'zsh: source <(stap completion zsh)',
+    ]);
+  }
+  await io.stdout(
+    completions(shell)
+      .map(({ text }) => text)
+      .join('\n'),
+  );
+  return 0;
 }

@@ -24,11 +24,17 @@ export async function stapCommand(argv: readonly string[], io: CommandIo): Promi
       return await runVm(argv.slice(1), io);
     });
   }
+  if (argv[0] === 'completion') {
+    return await guarded(plain, io, async () => {
+      const { runCompletion } = await import('./run-vm.js');
+      return await runCompletion(argv.slice(1), io);
+    });
+  }
   let options: StapOptions;
   try {
     const line = parseCommandLine(argv, { env: io.env, rc: readRc(io.env) });
     if (line.kind === 'help') {
-      const { helpText } = await import('./manual/help-text.js');
+      const { helpText } = await import('@stapkit/pass/manual');
       const { stapManual } = await import('./manual/stap-manual.js');
       await io.stdout(`${versionText()}\n\n${helpText(stapManual, helpNotes(io.env))}`);
       return 0;

@@ -1,8 +1,8 @@
 import { DiagnosticError } from '@stapkit/pass';
+import type { OptionEntry } from '@stapkit/pass/manual';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../src/command-line.js';
 import { optionKey } from '../src/get-options.js';
-import type { OptionEntry } from '../src/manual/program-manual.js';
 import { STAP_OPTIONS } from '../src/manual/stap-options.js';
 import type { StapOptions } from '../src/options.js';
 

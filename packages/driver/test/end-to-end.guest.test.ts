@@ -37,8 +37,8 @@ async function stapModulesInGuest(): Promise<string[]> {
 const PASS_LINES = [
   /^Pass 1: parsed user script and \d+ library scripts? using \d+virt\/\d+res\/\d+shr\/\d+data kb, in \d+usr\/\d+sys\/\d+real ms\.$/m,
   /^Pass 2: analyzed script: 1 probe, \d+ functions?, \d+ embeds?, \d+ globals? using \d+virt\/\d+res\/\d+shr\/\d+data kb, in \d+usr\/\d+sys\/\d+real ms\.$/m,
-  /^Pass 3: translated to C into "\S+" using \d+virt\/\d+res\/\d+shr\/\d+data kb, in \d+usr\/\d+sys\/\d+real ms\.$/m,
-  /^Pass 4: (compiled C into "\S+\.ko"|using cached \S+\.ko).* in \d+usr\/\d+sys\/\d+real ms\.$/m,
+  /^Pass 3: (translated to C into "\S+" using \d+virt\/\d+res\/\d+shr\/\d+data kb, in \d+usr\/\d+sys\/\d+real ms\.|using cached \S+\.c)$/m,
+  /^Pass 4: (compiled C into "\S+\.ko" using .* in \d+usr\/\d+sys\/\d+real ms\.|using cached \S+\.ko)$/m,
   /^Pass 5: starting run\.$/m,
   /^Pass 5: run completed in \d+usr\/\d+sys\/\d+real ms\.$/m,
 ];

@@ -175,7 +175,8 @@ class Build {
         // The cache was the only place that it could have gone to.
         if (!kept && ownFolder && options.outputFolder === undefined) throw this.nowhere();
       }
-      return this.result(wanted, await this.writeOut(bytes, wanted), cached !== undefined);
+      const built = this.result(wanted, await this.writeOut(bytes, wanted), cached !== undefined);
+      return cached ? { ...built, cachePath } : built;
     } finally {
       if (ownFolder) removeFolder(this.folder);
     }

@@ -15,6 +15,7 @@ export function buildPass(options: BuildOptions): Pass<CModule, BuiltModule> {
       if (value === undefined) throw new DiagnosticError(...diagnostics);
       return { value, diagnostics };
     },
-    summarize: (built) => (built.cached ? `using cached ${built.path}` : `compiled C into "${built.name}.ko"`),
+    summarize: (built) =>
+      built.cached ? `using cached ${built.cachePath ?? built.path}` : `compiled C into "${built.name}.ko"`,
   });
 }

@@ -10,4 +10,6 @@ export interface BuiltModule {
   readonly architecture: string;
   /** True where it came from the script cache. */
   readonly cached: boolean;
+  /** The cache's file, where `path` is a copy of it under another name. */
+  readonly cachePath?: string;
 }

@@ -24,5 +24,5 @@ export {
 export { isModuleName, MAX_MODULE_NAME } from './module-name.js';
 export { type ChildTimes, childTimes, runTool, type ToolOptions, type ToolResult } from './run-tool.js';
 export { openRuntime, type RuntimeArchive, type RuntimeOptions, runtimeKey } from './runtime-archive.js';
-export { type CleanResult, cleanCache } from './script-cache.js';
+export { type CleanResult, cleanCache, readEntry, writeEntry } from './script-cache.js';
 export type { ModuleSigning } from './sign-module.js';

@@ -10,4 +10,5 @@ export const builtModuleSchema: z.ZodType<BuiltModule> = z.strictObject({
   release: z.string().min(1),
   architecture: z.string().min(1),
   cached: z.boolean(),
+  cachePath: z.string().startsWith('/').optional(),
 });

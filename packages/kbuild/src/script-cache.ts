@@ -1,4 +1,4 @@
-// Built modules, kept by their content: the same script for the same kernel and runtime is not compiled twice. An entry
+// Built modules, and what pass 3 gave for them, kept by their content: the same script for the same kernel and runtime is not compiled twice. An entry
 // is a .ko and, beside it, a checksum; a pair that doesn't fit together is as good as none. The cache's size is bounded
 // as stap(1), "CACHING", says: `cache_mb_limit` and `cache_clean_interval_s` in the cache folder hold plain integers.
 import { createHash } from 'node:crypto';
@@ -84,7 +84,7 @@ export function cleanCache(cacheFolder: string, force = false): CleanResult | un
     return undefined;
   }
   const entries: { paths: string[]; bytes: number; used: number }[] = [];
-  for (const { folder, name } of filesBelow(['modules', 'units'].map((part) => join(cacheFolder, part)))) {
+  for (const { folder, name } of filesBelow(['modules', 'units', 'sources'].map((part) => join(cacheFolder, part)))) {
     const path = join(folder, name);
     try {
       const { size, mtimeMs } = statSync(path);

@@ -16,7 +16,7 @@ import type { ModulePort } from './module-port.js';
 import { Monitor, type MonitorTerminal } from './monitor/monitor.js';
 import { moduleStatus } from './monitor/status.js';
 import { processTerminal } from './monitor/terminal.js';
-import { readOptions, type StaprunOptions, USAGE } from './options.js';
+import { readOptions, type StaprunOptions, usageText } from './options.js';
 import type { OutputFiles as Files } from './output-file.js';
 import { runModule } from './run-module.js';
 import type { RunOptions } from './run-options.js';
@@ -100,7 +100,7 @@ class StaprunCommand {
     const { action, daemon } = this.#options;
     switch (action) {
       case 'help':
-        await this.#io.output(Buffer.from(USAGE));
+        await this.#io.output(Buffer.from(usageText()));
         return 0;
       case 'version':
         await this.#io.output(

@@ -35,10 +35,10 @@ export async function mergeCommand(argv: readonly string[], io: MergeIo): Promis
       outputName = word.slice(2) || argv[++index];
       if (outputName === undefined) return show([usageError('missing-value', '-o needs a file name')]);
     } else if (word.startsWith('-') && word !== '-') {
-      return show([usageError('unknown-option', `unknown option ${word}`, [MERGE_USAGE.trim()])]);
+      return show([usageError('unknown-option', `unknown option ${word}`, ["try 'stap-merge --help'"])]);
     } else paths.push(word);
   }
-  if (paths.length === 0) return show([usageError('no-input', 'need the files to merge', [MERGE_USAGE.trim()])]);
+  if (paths.length === 0) return show([usageError('no-input', 'need the files to merge', ["try 'stap-merge --help'"])]);
   try {
     if (outputName === undefined) {
       await mergeFiles(paths, io.output, verbose);

@@ -1,10 +1,13 @@
 // stap-merge: the files of bulk mode, one a CPU, become one output in the order of the stamps. Files are read in pieces;
 // their size does not matter.
+
 import { type FileHandle, open } from 'node:fs/promises';
 import { type Diagnostic, DiagnosticError } from '@stapkit/pass';
+import { helpText } from '@stapkit/pass/manual';
 import { FRAME_HEADER, type FrameHeader, readFrameHeader } from './bulk-frame.js';
 import { noModuleFile } from './diagnostics.js';
 import { reasonOf } from './kernel-port.js';
+import { mergeManual } from './manuals.js';
 
 /** How much of a file is read at a time, in bytes. */
 const PIECE = 256 * 1024;
@@ -137,4 +140,4 @@ function noBulkFile(path: string, reason: string): Diagnostic {
 }
 
 /** What `stap-merge -h` prints. */
-export const MERGE_USAGE = 'stap-merge [-v] [-o OUTPUT_FILENAME] INPUT_FILES ...\n';
+export const MERGE_USAGE = helpText(mergeManual);

@@ -1,6 +1,8 @@
 // The command line of staprun(8).
 import { type Diagnostic, nearestNames } from '@stapkit/pass';
+import { helpText } from '@stapkit/pass/manual';
 import { usageError } from './diagnostics.js';
+import { staprunManual } from './manuals.js';
 
 /** A command line, read. */
 export interface StaprunOptions {
@@ -48,35 +50,12 @@ const LONG: Readonly<Record<string, string>> = {
 const LONG_WITH_VALUE: ReadonlySet<string> = new Set(['timeout']);
 
 /** What `staprun -h` prints. */
-export const USAGE = `staprun [-v] [-w] [-V] [-h] [-u] [-c CMD] [-x PID] [-A|-L|-d] [-C WHEN] [-b MB] [-R] [-T MS]
-        [-M SECS] [-o FILE [-D] [-S SIZE[,N]]] [-G NAME=VALUE] [--json] [--strict] MODULE [NAME=VALUE ...]
--v              Increase verbosity: tell of losses by probe and print, and repeat warnings.
--V              Print version number and exit.
--h              Print this help text and exit.
--w              Suppress warnings.
--u              Accepted and ignored: user-space probes need no module of their own.
--c CMD          Run CMD once the probes are armed, and end when it does. target() is its pid.
--x PID          target() is PID.
--o FILE         Send output to FILE. This supports strftime(3) formats for FILE.
--b MB           Size of each CPU's buffer, 1 to 4095 megabytes.
--L              Load the module and start its probes, then detach.
--A              Attach to a loaded module.
--d              Delete a module that is detached or unused; "*" (quoted) deletes all such.
--C WHEN         Color error messages: auto, never or always.
--M SECS         Show probes, hits, cost and globals on the terminal, anew every SECS seconds.
--R              Give the module a unique name, so that it can be loaded more than once.
--D              Run in the background and print the process id. Needs -o.
--S SIZE[,N]     Go on in the next file at SIZE megabytes; keep the last N files.
--T MS           Wait up to MS milliseconds for more output before reading: fewer wake-ups.
--G NAME=VALUE   Set a global variable of the script; the same as NAME=VALUE after MODULE.
---bulk          One output file for each CPU, for stap-merge: FILE_0, …; without -o stpd_cpu0, ….
---json          Print one JSON object a line: rows with typed values, errors, warnings, losses.
---timeout SECS  End the run after SECS seconds.
---strict        Exit with 1 where anything was lost.
-
-MODULE is a path, or the name of a module in /lib/modules/VERSION/systemtap.
-SIGQUIT (Ctrl-\\) detaches and leaves the probes running; SIGUSR2 goes on in the next output file.
-`;
+export function usageText(): string {
+  return helpText(staprunManual, [
+    'MODULE is a path, or the name of a module in /lib/modules/VERSION/systemtap.',
+    'SIGQUIT (Ctrl-\\) detaches and leaves the probes running; SIGUSR2 goes on in the next output file.',
+  ]);
+}
 
 /**
  * Reads a command line.

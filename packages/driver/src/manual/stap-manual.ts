@@ -1,5 +1,5 @@
 // The manual of `stap`: stap(1) and `--help` are made from it. The language itself has its own reference.
-import type { ProgramManual } from './program-manual.js';
+import type { ProgramManual } from '@stapkit/pass/manual';
 import { STAP_OPTIONS } from './stap-options.js';
 
 export const stapManual: ProgramManual = {

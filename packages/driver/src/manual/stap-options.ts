@@ -1,6 +1,6 @@
 // The options of `stap`, as stap(1) documents them, and the few that are stapkit's own. The command line's reader, --help,
 // the manual page and the shells' completion all go by this table.
-import type { OptionEntry } from './program-manual.js';
+import type { OptionEntry } from '@stapkit/pass/manual';
 
 const PASSES = 'Passes and messages';
 const SCRIPT = 'The script';

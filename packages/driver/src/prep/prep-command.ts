@@ -1,32 +1,15 @@
 // The command line `stap-prep`: stap-prep(1) of SystemTap, `stap-prep [KERNEL_VERSION]`, and what goes beyond it.
 import { parseArgs } from 'node:util';
 import { type Diagnostic, DiagnosticError, type PassContext, renderDiagnostic } from '@stapkit/pass';
+import { helpText } from '@stapkit/pass/manual';
 import { cacheFolder } from '../folders.js';
+import { installManuals } from '../install-manuals.js';
 import type { CommandIo } from '../io.js';
+import { prepManual } from '../manual/prep-manual.js';
 import { checkPreparation, type PreparationOptions, type PreparationReport } from './check.js';
-import type { Machine } from './machine.js';
+import { below, type Machine, thisMachine } from './machine.js';
 import { fetchKernelPackages, type OtherKernelOptions } from './other-suite.js';
 import { preparationCommands, prepare } from './prepare.js';
-
-const USAGE = `Usage: stap-prep [options] [KERNEL_RELEASE]
-
-Prepares this machine for running scripts: finds which kernel headers, compiler
-and tools are missing for a kernel (by default the running one, or, where that
-cannot load modules, the embedded guest's) and installs them.
-
-  --check           only report what is there and what is missing
-  --json            report as JSON
-  --host            for running scripts on this machine's kernel
-  --vm              for running scripts in the embedded guest
-  --kernel RELEASE  the same as KERNEL_RELEASE
-  --suite SUITE     fetch the kernel's headers and image from another Debian suite,
-                    e.g. bookworm-backports; nothing of it is installed
-  --debuginfo       the kernel's debug information too (large)
-  -v, --verbose     show what the package manager prints
-  -h, --help        show this text
-
-Exit status: 0 where everything required is there, 1 where something is missing.
-`;
 
 /**
  * Runs `stap-prep`.
@@ -43,7 +26,12 @@ export async function prepCommand(argv: readonly string[], io: CommandIo, machin
   }
   const { flags, release } = parsed;
   if (flags.help) {
-    await io.stdout(USAGE);
+    await io.stdout(helpText(prepManual));
+    return 0;
+  }
+  if (flags.manual !== undefined) {
+    const count = installManuals(flags.manual);
+    await io.stdout(`${count} manual pages, and completion for bash and zsh, are below ${flags.manual}.\n`);
     return 0;
   }
   const cache = cacheFolder(io.env);
@@ -64,6 +52,7 @@ export async function prepCommand(argv: readonly string[], io: CommandIo, machin
       if (!flags.json) for (const line of reasonLines(report)) io.stderr(`${line}\n`);
       report = await prepare(report, options, ctx);
     }
+    if (!flags.check && report.mayInstall) installForAll(machine ?? thisMachine(), ctx);
     const commands = report.ready ? [] : preparationCommands(report, cache);
     if (flags.json) await io.stdout(`${JSON.stringify({ ...report, commands }, undefined, 2)}\n`);
     else await io.stdout(describeReport(report, commands, flags.check ?? false));
@@ -89,6 +78,25 @@ async function fetchKernel(options: OtherKernelOptions, ctx: PassContext): Promi
   return { release };
 }
 
+/** Manual pages and completion for everybody on a machine. Without them scripts run all the same. */
+function installForAll(machine: Machine, ctx: PassContext): void {
+  const share = below(machine, '/usr/local/share');
+  try {
+    ctx.progress.update('installing manual pages');
+    installManuals(share);
+  } catch (error) {
+    ctx.report({
+      code: 'driver/manual',
+      severity: 'warning',
+      class: 'run',
+      message: `the manual pages can't be installed below ${share}: ${(error as Error).message}`,
+      hints: ['stap-prep --manual DIR puts them elsewhere'],
+    });
+  } finally {
+    ctx.progress.finish();
+  }
+}
+
 interface Flags {
   readonly check?: boolean;
   readonly json?: boolean;
@@ -97,6 +105,7 @@ interface Flags {
   readonly kernel?: string;
   readonly suite?: string;
   readonly debuginfo?: boolean;
+  readonly manual?: string;
   readonly verbose?: boolean;
   readonly help?: boolean;
 }
@@ -114,6 +123,7 @@ function readArguments(argv: readonly string[]): { flags: Flags; release: string
         kernel: { type: 'string' },
         suite: { type: 'string' },
         debuginfo: { type: 'boolean' },
+        manual: { type: 'string' },
         verbose: { type: 'boolean', short: 'v' },
         help: { type: 'boolean', short: 'h' },
       },
