@@ -84,10 +84,25 @@ export function runExampleScript(
         return;
       }
       const failed = /^Pass 1: parsed/m.test(stderr) ? 2 : 1;
-      const reason = /^(?:\S+ error|ERROR|error): (.*)$/m.exec(stderr)?.[1] ?? stderr.trim().split('\n').at(-1) ?? '';
-      resolve({ name, failed, reason: reason || error.message.split('\n')[0]! });
+      resolve({ name, failed, reason: reasonOf(stderr) || error.message.split('\n')[0]! });
     });
   });
+}
+
+/** The first error in short; of a probe point that does not resolve, the cause, which stands below it. */
+function reasonOf(stderr: string): string {
+  const lines = stderr.trim().split('\n');
+  const first = lines.findIndex((line) => /^(?:\S+ error|ERROR|error): /.test(line));
+  if (first < 0) return lines.at(-1) ?? '';
+  const message = lines[first]!.replace(/^(?:\S+ error|ERROR|error): /, '');
+  if (!message.startsWith('while resolving probe point')) return message;
+  const rest = lines.slice(first + 1);
+  const next = rest.findIndex((line) => /^(?:\S+ error|ERROR|error|Pass \d): ?/.test(line));
+  const causes = (next < 0 ? rest : rest.slice(0, next)).filter(
+    (line) =>
+      /^ {8}\S/.test(line) && !/^ *(?:source|in|\^)\b/.test(line) && !line.includes('resolution failed in alias'),
+  );
+  return (causes[0] ?? message).trim();
 }
 
 /** Runs several at a time and gives the results in the examples' order. */

@@ -2,6 +2,7 @@
 import { INNER_PASSES } from '@stapkit/elaborator';
 import { DiagnosticError, nearestNames } from '@stapkit/pass';
 import { type ChainSettings, FAILURE_WORDS, runChain } from './chain.js';
+import { checkCompatible } from './compatible.js';
 import {
   cacheFolder,
   ensureCacheFolder,
@@ -24,6 +25,7 @@ import type { Reporter } from './reporter.js';
  */
 export async function runStap(options: StapOptions, io: CommandIo, reporter: Reporter): Promise<number> {
   checkInnerPass(options.dumpAfter);
+  checkCompatible(options.compatible);
   const cache = cacheFolder(io.env);
   ensureCacheFolder(cache);
   if (options.cleanCache) {

@@ -74,6 +74,7 @@ export {
   MAXIMUM_TOKENS,
 } from './diagnostics.js';
 export { formatParse } from './format-parse.js';
+export { compareVersions } from './lexical/conditions.js';
 export { decodeScript } from './lexical/literals.js';
 export { type Macro, type PreprocessorFacts, SYSTEMTAP_VERSION } from './lexical/preprocessor.js';
 export { type Comment, isKeyword } from './lexical/scanner.js';

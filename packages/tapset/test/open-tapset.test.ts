@@ -1,6 +1,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { parse } from '@stapkit/parser';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { buildFolderIndex, openTapset, searchFolders, tapsetFolder } from '../src/index.js';
 
@@ -129,4 +130,21 @@ test('a trusted index is taken without a look at the files', async () => {
   };
   expect(await names(true)).toEqual(['f']);
   expect(await names(false)).toEqual(['f', 'g']);
+});
+
+test('--compatible gives the tapset of an older version', async () => {
+  const tapset = await open([tapsetFolder]);
+  const functions = (systemtapVersion: string) => {
+    const facts = { kernelRelease: '6.1.0', architecture: 'x86_64', systemtapVersion, config: () => undefined };
+    const scripts = [{ name: 'x.stp', text: 'probe end { abort() println(proc_mem_rss()) }' }];
+    const { value, diagnostics } = parse({ scripts, facts, library: tapset });
+    expect(diagnostics).toEqual([]);
+    return value.library.flatMap((file) =>
+      file.declarations.flatMap((node) => (node.kind === 'function' ? [node.name] : [])),
+    );
+  };
+  expect(functions('5.2')).toContain('abort');
+  expect(functions('5.2')).not.toContain('__task_memory_shared');
+  expect(functions('3.3')).not.toContain('abort');
+  expect(functions('4.2')).toContain('__task_memory_shared');
 });
