@@ -17,5 +17,6 @@ export { FAMILIES } from './families/table.js';
 export { type FormatElaboratedOptions, formatElaborated } from './format-elaborated.js';
 export { listFunctions, listProbeAliases, listProbes, listProbeTypes } from './listing.js';
 export { noSymbols } from './no-symbols.js';
+export type * from './program-source.js';
 export { compileRegex, type RegexFault } from './regex.js';
 export type * from './symbol-source.js';

@@ -76,7 +76,18 @@ function assignedLocals(probe: DraftProbe): LocalSymbol[] {
  * What `--dump-probe-types` prints: every probe point pattern of the families.
  */
 export function listProbeTypes(families: readonly Family[] = FAMILIES): readonly string[] {
-  return sortedOnce(families.flatMap((family) => family.points.map((point) => point.pattern)));
+  const patterns = new Set(families.flatMap((family) => family.points.map((point) => point.pattern)));
+  return [...patterns].sort(comparePatterns);
+}
+
+/** Part by part, a part without an argument first: `process.begin`, `process(number).begin`, `process(string).begin`. */
+function comparePatterns(left: string, right: string): number {
+  const a = left.split('.');
+  const b = right.split('.');
+  for (let at = 0; at < a.length && at < b.length; at++) {
+    if (a[at] !== b[at]) return a[at]! < b[at]! ? -1 : 1;
+  }
+  return a.length - b.length;
 }
 
 /**

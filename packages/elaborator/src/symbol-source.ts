@@ -1,6 +1,7 @@
 // What the elaborator asks of the kernel. `dwarf` answers in production, a literal table answers in tests.
 import type { CodeSource, CodeVariable } from './code-source.js';
 import type { TargetKernel } from './elaborated.js';
+import type { ProgramSource } from './program-source.js';
 
 /** Facts about one kernel, from its BTF, symbol table or DWARF. Every answer is plain data. */
 export interface SymbolSource {
@@ -34,6 +35,8 @@ export interface SymbolSource {
   variable?(name: string, module?: string): CodeVariable | undefined;
   /** What DWARF adds; absent where it is not to be used (`--debuginfo=btf`). What is not open yet, it says (`has`). */
   readonly code?: CodeSource;
+  /** Finds places in user-space programs; absent where nobody reads them. */
+  readonly programs?: ProgramSource;
   /** True where everything is to come from DWARF (`--debuginfo=dwarf`), also what BTF could serve. */
   readonly codeOnly?: boolean;
 }

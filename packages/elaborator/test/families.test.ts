@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { elaborateText } from './helpers.js';
+import { listProbeTypes, type ProgramQuery, type ProgramSource, type SymbolSource } from '../src/index.js';
+import { elaborateText, kernel } from './helpers.js';
 
 test('the table lists every family of the folder', async () => {
   const script = new URL('../scripts/list-families.mjs', import.meta.url);
@@ -8,8 +9,79 @@ test('the table lists every family of the folder', async () => {
   expect(readFileSync(new URL('../src/families/table.ts', import.meta.url), 'utf8')).toBe(familyTable());
 });
 
-test('says that user-space points are not available, and drops optional ones', () => {
-  const { diagnostics } = elaborateText('probe process("/bin/ls").function("main") { print(1) }');
-  expect(diagnostics[0]?.related?.[0]?.message).toMatch(/^user-space probe points are not available/);
+/** The first cause of a point that does not resolve. */
+function causeOf(point: string, symbols: SymbolSource = kernel): string | undefined {
+  const { diagnostics } = elaborateText(`probe ${point} { print(1) }`, { symbols });
+  // What the message points at goes without saying here.
+  return diagnostics[0]?.related?.[0]?.message.replace(/: (?:string|identifier|number) '?[^']*'?$/, '');
+}
+
+test('a process point that nobody resolves is told what it would take, and drops out where it is optional', () => {
+  expect(causeOf('process("/bin/ls").function("main")')).toBe(
+    'cannot look for function "main" in "/bin/ls": user-space programs are not read yet',
+  );
+  expect(causeOf('process(12).library("libc.so.6").plt("malloc").return')).toBe(
+    'cannot look for procedure linkage entry "malloc" in library "libc.so.6" of process 12: user-space programs are not read yet',
+  );
+  expect(causeOf('process.provider("a").mark("b")')).toBe(
+    'cannot look for mark "b" of "a" in the target process: user-space programs are not read yet',
+  );
+  expect(causeOf('process(12).statement(0x1000).absolute')).toBe(
+    'cannot look for the statement at address 4096 in process 12: user-space programs are not read yet',
+  );
+  expect(causeOf('process("ls").thread.begin')).toBe('process.thread.begin of "ls" is not available yet');
+  expect(causeOf('process.syscall.return')).toBe('process.syscall.return of the target process is not available yet');
+  expect(causeOf('process("ls").nothing')).toMatch(/^probe point mismatch/);
   expect(elaborateText('probe process.begin ?, begin { print(1) }').diagnostics).toEqual([]);
+});
+
+test('whoever reads programs makes process points of places', () => {
+  const asked: ProgramQuery[] = [];
+  const programs: ProgramSource = {
+    places(query) {
+      asked.push(query);
+      if (query.path === 'none') return { fault: "cannot find executable 'none'" };
+      return [
+        {
+          name: 'process("/bin/ls").function("main@ls.c:7").return',
+          file: '/bin/ls',
+          offset: '4096',
+          return: true,
+          function: 'main',
+          strings: { name: 'main' },
+          variables: () => [
+            { name: 'return', type: 'long', group: 'return', source: { kind: 'return-value', size: 8, signed: true } },
+          ],
+        },
+      ];
+    },
+  };
+  const symbols = { ...kernel, programs };
+  const { script } = elaborateText('probe process("ls").function("main").return { println($return, $$name) }', {
+    symbols,
+  });
+  expect(script.probes[0]?.name).toBe('process("/bin/ls").function("main@ls.c:7").return');
+  expect(script.probes[0]?.point).toEqual({
+    family: 'uprobe',
+    path: '/bin/ls',
+    offset: '4096',
+    return: true,
+    function: 'main',
+  });
+  expect(causeOf('process("none").library("lib*").function("f@x.c:3").label("l")', symbols)).toBe(
+    "cannot find executable 'none'",
+  );
+  expect(asked).toEqual([
+    { path: 'ls', what: { kind: 'function', name: 'main', only: 'return' } },
+    { path: 'none', library: 'lib*', what: { kind: 'function', name: 'f@x.c:3', label: 'l' } },
+  ]);
+});
+
+test('probe types are listed part by part, parts without arguments first', () => {
+  const types = listProbeTypes();
+  const process = types.filter((type) => /^process[^.]*\.begin$/.test(type));
+  expect(process).toEqual(['process.begin', 'process(number).begin', 'process(string).begin']);
+  expect(types.indexOf('procfs.write')).toBeLessThan(types.indexOf('procfs(string).read'));
+  expect(types.indexOf('process.thread.end')).toBeLessThan(types.indexOf('process(number).begin'));
+  expect(new Set(types).size).toBe(types.length);
 });
