@@ -63,6 +63,7 @@ export const messages = {
     }),
   unresolvedArray: (name: string, arity: number, token: Token) =>
     error('unresolved-array', `unresolved arity-${arity} global array ${name}, missing global declaration?`, token),
+  unresolvedDelete: (token: Token) => error('unresolved-array', 'unresolved array in delete statement', token),
   inconsistentArity: (first: number, now: number, token: Token, firstPlace: Token | undefined) =>
     error('inconsistent-arity', `inconsistent arity (${first} vs ${now})`, token, {
       related: firstPlace ? [place(`arity ${first} first inferred here`, firstPlace)] : [],
@@ -106,7 +107,7 @@ export const messages = {
   wrongArgumentCount: (token: Token) =>
     error('format-arguments', 'Wrong number of args to formatted print operator', token),
   badFormat: (why: string, token: Token) => error('bad-format', why, token),
-  badRegex: (why: string, token: Token) => error('bad-regex', `regex compilation error: ${why}`, token),
+  badRegex: (why: string, token: Token) => error('bad-regex', `regex compilation error${why}`, token),
   badHistogram: (why: string, token: Token) => error('bad-histogram', why, token),
   conflictingHistogram: (name: string, token: Token) =>
     error('conflicting-histogram', `multiple histogram types declared on '${name}'`, token),

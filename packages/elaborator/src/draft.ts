@@ -221,7 +221,7 @@ export type DraftExpression = ExpressionBase &
       }
     | { kind: 'accumulate'; target: DraftStatisticSource; value: DraftExpression }
     | { kind: 'membership'; global: GlobalSymbol; keys: (DraftExpression | null)[]; arrayToken: Token }
-    | { kind: 'regex'; negated: boolean; subject: DraftExpression; pattern: string }
+    | { kind: 'regex'; negated: boolean; subject: DraftExpression; pattern: string; patternToken: Token }
     | {
         kind: 'statistic';
         operation: 'count' | 'sum' | 'min' | 'max' | 'avg' | 'variance';

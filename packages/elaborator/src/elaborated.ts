@@ -116,6 +116,8 @@ export interface ResolvedProbe extends Place {
 export interface ProbeStep extends Place {
   readonly text: string;
   readonly how: 'written' | 'alias' | 'wildcard' | 'resolved';
+  /** Of a step through an alias: its declaration up to the handler, `NAME = POINTS`. */
+  readonly alias?: string;
 }
 
 /**

@@ -48,14 +48,11 @@ export function formatElaborated(script: Elaborated, { bodies = true }: FormatEl
     lines.push('# probes');
     for (const probe of script.probes) {
       const printer = new Printer(script, probe.locals, probe.entryValues);
-      const from = [...probe.chain]
-        .reverse()
-        .filter((step) => step.text !== probe.name.replace(/[?!]$/, '') && step.how !== 'written')
-        .map((step) => ` /* <- ${step.text} */`)
-        .join('');
+      // The aliases that it came through, the innermost first, then what the script says.
+      const from = [...probe.chain].reverse().flatMap(({ alias }) => (alias === undefined ? [] : [`<- ${alias} `]));
       const address = formatAddress(probe.point);
       const condition = probe.condition ? ` if (${printer.expression(probe.condition)})` : '';
-      lines.push(`${probe.name}${condition}${address}${from} /* <- ${probe.declared ?? probe.written} */`);
+      lines.push(`${probe.name}${condition}${address} /* ${from.join('')}<- ${probe.declared ?? probe.written} */`);
       pushLocals(lines, probe.locals);
       if (bodies) lines.push(printer.body(probe.body));
     }

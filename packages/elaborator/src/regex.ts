@@ -25,7 +25,12 @@ type Node =
   | { kind: 'group'; index: number; item: Node }
   | { kind: 'start' | 'end' };
 
-class Fault extends Error {}
+/** Worded and counted as SystemTap does: a position is the offset of the byte that is wrong. */
+class Fault extends Error {
+  constructor(why: string, position?: number) {
+    super(position === undefined ? `: ${why}` : ` (at position ${position}): ${why}`);
+  }
+}
 
 const CLASSES: Readonly<Record<string, (code: number) => boolean>> = {
   alpha: (c) => isAlpha(c),
@@ -55,7 +60,7 @@ class Parser {
 
   parse(): Node {
     const node = this.choice();
-    if (this.at < this.text.length) throw new Fault(`unmatched ) at offset ${this.at}`);
+    if (this.at < this.text.length) throw new Fault("unmatched ')'", this.at);
     return node;
   }
 
@@ -85,13 +90,13 @@ class Parser {
       else if (next === '?') item = { kind: 'repeat', item, least: 0, most: 1 };
       else if (next === '{') {
         const match = /^\{(\d+)(,(\d*))?\}/.exec(this.text.slice(this.at, this.at + 24));
-        if (!match) throw new Fault(`malformed repetition at offset ${this.at}`);
+        if (!match) throw this.malformedRepetition();
         const least = Number(match[1]);
         const most = match[2] === undefined ? least : match[3] === '' ? Number.POSITIVE_INFINITY : Number(match[3]);
         if (least > MOST_REPEATS || (Number.isFinite(most) && most > MOST_REPEATS)) {
-          throw new Fault(`repetition count above ${MOST_REPEATS} at offset ${this.at}`);
+          throw new Fault(`repetition count above ${MOST_REPEATS}`, this.at);
         }
-        if (most < least) throw new Fault(`repetition bounds in the wrong order at offset ${this.at}`);
+        if (most < least) throw new Fault(`invalid repetition range {${least},${most}}`, this.at);
         item = { kind: 'repeat', item, least, most };
         this.at += match[0].length;
         continue;
@@ -105,16 +110,16 @@ class Parser {
     const char = this.text[this.at++]!;
     switch (char) {
       case '(': {
-        if (++this.depth > DEEPEST_GROUPS) throw new Fault(`more than ${DEEPEST_GROUPS} nested groups`);
+        if (++this.depth > DEEPEST_GROUPS) throw new Fault(`more than ${DEEPEST_GROUPS} nested groups`, start);
         const index = ++this.groups;
         const item = this.choice();
-        if (this.text[this.at] !== ')') throw new Fault(`unmatched ( at offset ${start}`);
+        if (this.text[this.at] !== ')') throw new Fault('expected ), found end of regex', this.at - 1);
         this.at++;
         this.depth--;
         return { kind: 'group', index, item };
       }
       case '[':
-        return this.bracket(start);
+        return this.bracket();
       case '.': {
         const set = new Uint8Array(256).fill(1);
         set[END] = 0;
@@ -128,10 +133,10 @@ class Parser {
       case '+':
       case '?':
       case '{':
-        throw new Fault(`nothing to repeat at offset ${start}`);
+        throw new Fault(`unexpected '${char}'`, start);
       case '\\': {
         const escaped = this.text[this.at++];
-        if (escaped === undefined) throw new Fault('trailing backslash');
+        if (escaped === undefined) throw new Fault('unexpected end of regex', this.at - 1);
         return single(escaped.charCodeAt(0));
       }
       default:
@@ -139,7 +144,7 @@ class Parser {
     }
   }
 
-  private bracket(start: number): Node {
+  private bracket(): Node {
     const set = new Uint8Array(256);
     let negated = false;
     if (this.text[this.at] === '^') {
@@ -148,7 +153,7 @@ class Parser {
     }
     let first = true;
     for (;;) {
-      if (this.at >= this.text.length) throw new Fault(`unmatched [ at offset ${start}`);
+      if (this.at >= this.text.length) throw this.unclosed();
       if (this.text[this.at] === ']' && !first) {
         this.at++;
         break;
@@ -158,17 +163,18 @@ class Parser {
         const close = this.text.indexOf(':]', this.at);
         const name = close < 0 ? '' : this.text.slice(this.at + 2, close);
         const contains = CLASSES[name];
-        if (!contains) throw new Fault(`unknown character class at offset ${this.at}`);
+        if (!contains) throw new Fault(`unknown character class '${name}'`);
         for (let code = 0; code < 256; code++) if (contains(code)) set[code] = 1;
         this.at = close + 2;
         continue;
       }
-      const from = this.bracketByte(start);
+      const from = this.bracketByte();
       let to = from;
       if (this.text[this.at] === '-' && this.at + 1 < this.text.length && this.text[this.at + 1] !== ']') {
         this.at++;
-        to = this.bracketByte(start);
-        if (to < from) throw new Fault(`range out of order at offset ${start}`);
+        to = this.bracketByte();
+        if (to < from)
+          throw new Fault(`Inverted character range ${String.fromCharCode(from)}-${String.fromCharCode(to)}`, this.at);
       }
       for (let code = from; code <= to; code++) set[code] = 1;
     }
@@ -177,11 +183,23 @@ class Parser {
     return { kind: 'bytes', set };
   }
 
-  private bracketByte(start: number): number {
+  private unclosed(): Fault {
+    return new Fault('unclosed character class', this.text.length - 1);
+  }
+
+  /** What follows a brace is no repetition. */
+  private malformedRepetition(): Fault {
+    const digits = /^\{\d*,?\d*/.exec(this.text.slice(this.at))![0];
+    const end = this.at + digits.length;
+    if (end >= this.text.length) return new Fault('unexpected end of regex', this.text.length);
+    return new Fault('expected number', this.at + 2);
+  }
+
+  private bracketByte(): number {
     let char = this.text[this.at++];
     // A backslash escapes inside brackets too, as SystemTap has it.
     if (char === '\\' && this.at < this.text.length) char = this.text[this.at++];
-    if (char === undefined) throw new Fault(`unmatched [ at offset ${start}`);
+    if (char === undefined) throw this.unclosed();
     const code = char.charCodeAt(0);
     if (code > 255) throw new Fault('character above 0xff');
     return code;

@@ -354,7 +354,12 @@ const ResolvedProbe = z.strictObject({
   written: z.string(),
   declared: z.string().optional(),
   chain: z.array(
-    z.strictObject({ ...placed, text: z.string(), how: z.enum(['written', 'alias', 'wildcard', 'resolved']) }),
+    z.strictObject({
+      ...placed,
+      text: z.string(),
+      how: z.enum(['written', 'alias', 'wildcard', 'resolved']),
+      alias: z.string().optional(),
+    }),
   ),
   point: ResolvedPoint,
   condition: expression().optional(),

@@ -260,3 +260,51 @@ test('guru mode writes parameters at entry and $return, not a parameter in a ret
   expect(messages(true, '$count = 1')[0]).toContain('held in a register');
   expect(messages(false, '$return = 1')[0]).toContain('write to target variable not permitted');
 });
+
+// What follows was put to SystemTap 4.8 word for word.
+
+test('-p2 shows the aliases that a probe came through, the innermost first', () => {
+  const text = printed(
+    `
+    probe a = begin { x = 1 }
+    probe b.c = a { y = x }
+    probe d += b.c, end { z = 1 }
+    probe d? { print(z) }
+  `,
+    { suppressWarnings: true },
+  );
+  expect(text).toContain('begin /* <- a = begin <- b.c = a <- d += b.c, end <- d? */\n');
+  expect(text).toContain('end /* <- d += b.c, end <- d? */\n');
+  const both = printed('probe a = b = begin { x = 1 } probe a { print(x) } probe b { print(x) }');
+  expect(both.split('\n').filter((line) => line.startsWith('begin'))).toEqual([
+    'begin /* <- a = b = begin <- a */',
+    'begin /* <- a = b = begin <- b */',
+  ]);
+});
+
+test('a function that only goes on to the next of its name draws no warning', () => {
+  cleanly('function f(x) { next } function f(x) { return 2 } probe begin { print(f(1)) }');
+  cleanly('function f(x):2 { return 1 } function f(x):1 { next } probe begin { print(f(1)) }');
+});
+
+test('delete wants an array that there is, and whoever deletes has a use for a global', () => {
+  expect(elaborateText('probe begin { delete x }').messages[0]).toBe(
+    "unresolved array in delete statement: identifier 'x'",
+  );
+  const ends = (text: string) => cleanly(text).globals.map((global) => global.printAtEnd);
+  expect(ends('global x probe begin { x[1] = 2; delete x[1] }')).toEqual([false]);
+  expect(ends('global x probe begin { x = 2; delete x }')).toEqual([false]);
+  expect(ends('global x probe begin { x++ }')).toEqual([true]);
+});
+
+test('a literal of the wrong type is told from its own side', () => {
+  // Without what it points at.
+  const first = (text: string) => elaborateText(text).messages[0]?.replace(/: (?:number|string) '.*$/, '');
+  const number = 'type mismatch: expected long but found string';
+  expect(first('function f:string() { return 1 } probe begin { println(f()) }')).toBe(number);
+  expect(first('function f(x:string) { return x } probe begin { println(f(1)) }')).toBe(number);
+  expect(first('function f:long() { return "a" } probe begin { println(f()) }')).toBe(
+    'type mismatch: expected string but found long',
+  );
+  expect(first('probe begin { printf("%s", 1) }')).toBe('type mismatch: expected string but found long');
+});

@@ -27,7 +27,7 @@ function formatFile(file: ScriptFile): string {
   }
   for (const node of of('probe-alias')) {
     const mark = node.style === 'prologue' ? '=' : '+=';
-    out += `probe ${node.names.map(point).join(', ')} ${mark} ${node.points.map(point).join(', ')}`;
+    out += `probe ${node.names.map(point).join(' = ')} ${mark} ${node.points.map(point).join(', ')}`;
     out += `${block(node.body)}\n`;
   }
   for (const node of of('probe')) out += `probe ${node.points.map(point).join(',')}${block(node.body)}\n`;

@@ -11,6 +11,7 @@ import {
   type ScriptOutcome,
 } from './parse-script.js';
 import { Reach } from './reach.js';
+import { tokenize } from './tokenize.js';
 
 /** A file of a library. */
 export interface LibraryFile {
@@ -98,19 +99,25 @@ export function parse(input: ParseInput): Outcome<Ast> {
   // A file that was handed out but is of no use leaves nothing behind.
   const inUse = new Set(library.map((file) => file.name));
   for (const name of taken) if (!inUse.has(name) && diagnostics.length === 0) sources.delete(name);
+  const texts = new Map(input.scripts.map(({ name, text }) => [name, text]));
   for (const script of user) {
     if (script.declarations.length > 0 || diagnostics.some((diagnostic) => diagnostic.severity === 'error')) continue;
     diagnostics.push({
       code: 'parser/empty',
       severity: 'error',
       class: 'parse',
-      message: `Input file '${script.name}' is empty after preprocessing`,
+      message: `Input file '${script.name}' is empty${isBlank(texts.get(script.name) ?? '') ? '' : ' after preprocessing'}`,
     });
   }
   return {
     value: { kind: 'ast', user, library, sources: [...sources.values()], arguments: [...(input.arguments ?? [])] },
     diagnostics,
   };
+}
+
+/** True where a text holds nothing but comments. */
+function isBlank(text: string): boolean {
+  return tokenize({ name: '', text }).every(({ kind }) => kind === 'comment');
 }
 
 /** The macros of the library, file by file as they are asked for. */

@@ -79,7 +79,8 @@ function printDeclaration(node: Declaration): string {
     case 'probe-alias': {
       const mark = node.style === 'prologue' ? '=' : '+=';
       const epilogue = node.epilogue ? `, ${printBlock(node.epilogue, '')}` : '';
-      const head = `probe ${printPoints(node.names)} ${mark} ${printPoints(node.points)}`;
+      const names = node.names.map((name) => printPoints([name])).join(' = ');
+      const head = `probe ${names} ${mark} ${printPoints(node.points)}`;
       return `${head} ${printBlock(node.body, '')}${epilogue}`;
     }
     case 'function': {

@@ -1,6 +1,7 @@
 // Messages: SystemTap 4.8's words (checked by running `stap -p1` on the same texts) with what we add.
 import { expect, test } from 'vitest';
-import { macroLibrary, parseText } from './support.js';
+import { formatParse, parse, printAst } from '../src/index.js';
+import { FACTS, macroLibrary, parseText } from './support.js';
 
 /** The first line and the `saw` line of every message. */
 function heads(text: string, options: Parameters<typeof parseText>[1] = {}): string[] {
@@ -11,6 +12,11 @@ function heads(text: string, options: Parameters<typeof parseText>[1] = {}): str
       .map((line) => line.trim())
       .join(' | '),
   );
+}
+
+/** The first message of a text. */
+function first(text: string, options: Parameters<typeof parseText>[1] = {}): string {
+  return parseText(text, options).messages[0] ?? '';
 }
 
 test('an error shows what was expected, what was seen, and the line with a caret', () => {
@@ -54,7 +60,7 @@ const MESSAGES: readonly (readonly [text: string, message: string, saw: string])
   ['probe begin { return }', "found 'return' not in function context", "saw: keyword 'return' at <input>:1:15"],
   ['probe begin { if x }', "expected '('", "saw: identifier 'x' at <input>:1:18"],
   ['probe begin { x in 3 }', 'expected identifier or statistical operation', "saw: number '3' at <input>:1:20"],
-  ['probe begin { (1, 2) }', 'unexpected comma-separated expression list', "saw: operator ',' at <input>:1:17"],
+  ['probe begin { (1, 2) }', "expected ')'", "saw: operator ',' at <input>:1:17"],
   ['probe begin { x =~ y }', 'expected literal string', "saw: identifier 'y' at <input>:1:20"],
   ['probe begin { print 3 }', "expected '('", "saw: number '3' at <input>:1:21"],
   ['probe begin { print() }', 'expected literal string or number', "saw: operator ')' at <input>:1:21"],
@@ -178,4 +184,50 @@ test('characters that begin no token are reported one by one and passed over', (
     "parse error: no token begins with this character | at: junk 'é' at <input>:1:15",
     "parse error: no token begins with this character | at: junk '`' at <input>:1:22",
   ]);
+});
+
+// What follows was put to SystemTap 4.8 word for word.
+
+test('an alias has several names where more marks stand before its points', () => {
+  for (const marks of [
+    ['=', '+='],
+    ['+=', '+='],
+    ['+=', '='],
+  ]) {
+    const { ast, messages } = parseText(`probe a ${marks[0]} b.c ${marks[1]} begin { } probe a { }`);
+    expect(messages).toEqual([]);
+    expect(formatParse(ast)).toContain('probe a = b.c += begin{');
+    expect(printAst(ast)).toContain('probe a = b.c += begin {');
+  }
+  expect(parseText('probe a = b = begin { } probe a { }').ast.user[0]!.declarations[0]).toMatchObject({
+    style: 'prologue',
+    names: [{ parts: [{ name: 'a' }] }, { parts: [{ name: 'b' }] }],
+  });
+  expect(first('probe a, c = b = begin { } probe a {}')).toMatch(/^parse error: expected probe point specifier/);
+});
+
+test.each([
+  ['probe a.{b?,c}! {}', "'?' or '!' respecified"],
+  ['probe a.{b?,c}? {}', "'?' or '!' respecified"],
+  ['probe a.{b if (x),c} if (y) {}', 'condition respecified'],
+  ['probe begin { x = (a, b) }', "expected ')'"],
+  ['probe begin { println(@2) }', 'command line argument out of range [1-0]'],
+])('%s is refused as SystemTap refuses it', (text, message) => {
+  expect(first(text).split('\n')[0]).toBe(`parse error: ${message}`);
+});
+
+test('operators that are for the privileged', () => {
+  expect(first('probe begin { print(@const("1")) }', { facts: { guru: false } })).toMatch(
+    /^parse error: using @const operator not permitted; need stap -g/,
+  );
+  expect(first('probe begin { print(%{ 1 %}) }', { facts: { guru: false } })).toMatch(
+    /^parse error: embedded expression code in unprivileged script; need stap -g/,
+  );
+  expect(parseText('probe begin { print(@const("1")) }', { facts: { guru: true } }).messages).toEqual([]);
+});
+
+test('a text of comments is empty; one whose conditionals leave nothing is so after preprocessing', () => {
+  const message = (text: string) => parse({ scripts: [{ name: 'x.stp', text }], facts: FACTS }).diagnostics[0]?.message;
+  expect(message('  # nothing\n')).toBe("Input file 'x.stp' is empty");
+  expect(message('%( 1 == 2 %? probe begin {} %)')).toBe("Input file 'x.stp' is empty after preprocessing");
 });

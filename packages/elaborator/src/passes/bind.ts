@@ -565,7 +565,8 @@ export function bind(
       if (local) return { kind: 'delete-local', ...common, local };
       const global = findGlobal(target.name, scope.file);
       if (global) return { kind: 'delete', ...common, global };
-      return { kind: 'delete-local', ...common, local: localOf(target, scope) };
+      diagnostics.push(messages.unresolvedDelete(tokens.token(target)));
+      return nothing;
     }
     if (target.kind === 'array-element' && target.array.kind === 'identifier') {
       const global = arrayGlobal(target.array, target.keys.length, scope);
@@ -816,7 +817,15 @@ export function bind(
       }
       case 'regex': {
         const subject = expression(node.subject, scope);
-        return { kind: 'regex', ...common, cell: long(), negated: node.negated, subject, pattern: node.pattern.value };
+        return {
+          kind: 'regex',
+          ...common,
+          cell: long(),
+          negated: node.negated,
+          subject,
+          pattern: node.pattern.value,
+          patternToken: tokens.token(node.pattern),
+        };
       }
       case 'target-variable':
       case 'cast':

@@ -343,7 +343,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
         {
           ...inner,
           optional: context.optional || target.optional || target.sufficient,
-          chain: [...inner.chain, step(text, target.span, 'alias')],
+          chain: [...inner.chain, { ...step(text, target.span, 'alias'), alias: aliasText(alias) }],
         },
         found,
       );
@@ -450,6 +450,21 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     }
   }
   return { probes, dropped, coverage, diagnostics };
+}
+
+/** Aliases as texts, each made once: an alias of thousands is expanded for each of its uses. */
+const aliasTexts = new WeakMap<ProbeAlias, string>();
+
+/** An alias as declared, without its handler: `vfs.read = kernel.function("vfs_read")`. */
+function aliasText(alias: ProbeAlias): string {
+  let text = aliasTexts.get(alias);
+  if (text === undefined) {
+    const mark = alias.style === 'prologue' ? '=' : '+=';
+    const names = alias.names.map((name) => formatParts(name.parts)).join(' = ');
+    text = `${names} ${mark} ${alias.points.map(formatPoint).join(', ')}`;
+    aliasTexts.set(alias, text);
+  }
+  return text;
 }
 
 function formatPoint(point: ProbePoint): string {

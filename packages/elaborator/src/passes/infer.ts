@@ -37,6 +37,14 @@ export function infer(draft: Draft, skipBadVariables = false): Diagnostic[] {
     return node.kind === 'local' || node.kind === 'global' || node.kind === 'element' || node.kind === 'call';
   }
 
+  /** A literal is what it is: where another type is wanted, SystemTap words it from the literal's side. */
+  function supply(node: DraftExpression, type: DraftType): void {
+    const own = findCell(node.cell).type;
+    if ((node.kind === 'number' || node.kind === 'string') && own !== undefined && own !== type) {
+      report(messages.typeMismatch(own, type, node.token));
+    } else expect(node, type);
+  }
+
   function expect(node: DraftExpression, type: DraftType): void {
     const root = findCell(node.cell);
     if (root.type === undefined) {
@@ -142,7 +150,7 @@ export function infer(draft: Draft, skipBadVariables = false): Diagnostic[] {
           const own = findCell(argument.cell);
           const root = findCell(parameter.cell);
           if (own.type === 'stats') report(messages.invalidType('stats', argument.token));
-          else if (root.type !== undefined) expect(argument, root.type);
+          else if (root.type !== undefined) supply(argument, root.type);
           else if (own.type !== undefined) {
             root.type = own.type;
             root.place = argument.token;
@@ -296,11 +304,14 @@ export function infer(draft: Draft, skipBadVariables = false): Diagnostic[] {
         const root = findCell(node.function.result);
         if (own.type === 'stats') report(messages.invalidType('stats', node.value.token));
         else if (own.type !== undefined && root.type !== undefined && own.type !== root.type) {
-          report(
-            isSymbol(node.value)
-              ? messages.typeMismatchSymbol(root.type, node.value.token, own.type, own.place)
-              : messages.typeMismatchSymbol(own.type, node.value.token, root.type, root.place),
-          );
+          if (node.value.kind === 'number' || node.value.kind === 'string') supply(node.value, root.type);
+          else {
+            report(
+              isSymbol(node.value)
+                ? messages.typeMismatchSymbol(root.type, node.value.token, own.type, own.place)
+                : messages.typeMismatchSymbol(own.type, node.value.token, root.type, root.place),
+            );
+          }
         } else if (root.type === undefined && own.type !== undefined) {
           root.type = own.type;
           root.place = node.value.token;

@@ -275,7 +275,7 @@ export function lower(
           return {
             kind: 'regex',
             type: 'long',
-            automaton: automaton(node.pattern, node.token),
+            automaton: automaton(node.pattern, node.patternToken),
             negated: node.negated,
             subject: this.expression(node.subject),
           };

@@ -4,6 +4,7 @@
 import type { Diagnostic } from '@stapkit/pass';
 import { messages } from '../diagnostics.js';
 import { type Draft, type DraftExpression, type DraftProbe, type DraftStatement, newCell } from '../draft.js';
+import { eachStatement } from '../walk.js';
 import { collectUsage, hasEffect, type Usage } from './usage.js';
 
 /** Rounds of elision; each needs the one before to have found something, so few scripts take more than three. */
@@ -50,7 +51,8 @@ export function optimize(draft: Draft): { readonly draft: Draft; readonly diagno
   });
   const usage = collectUsage({ ...draft, probes: kept });
   for (const symbol of usage.reached) {
-    if (!symbol.returns && !symbol.embedded && usage.pure.has(symbol)) {
+    // One that goes on to the next of its name leaves the work to that one.
+    if (!symbol.returns && !symbol.embedded && usage.pure.has(symbol) && !goesOn(symbol.body)) {
       warn(messages.sideEffectFree(symbol.name, symbol.token), symbol.library);
     }
   }
@@ -59,6 +61,14 @@ export function optimize(draft: Draft): { readonly draft: Draft; readonly diagno
 
 function emptyLike(statement: DraftStatement): DraftStatement {
   return { kind: 'block', token: statement.token, library: statement.library, statements: [] };
+}
+
+function goesOn(statement: DraftStatement): boolean {
+  let found = statement.kind === 'next';
+  eachStatement(statement, (child) => {
+    found ||= goesOn(child);
+  });
+  return found;
 }
 
 function isEmpty(statement: DraftStatement): boolean {

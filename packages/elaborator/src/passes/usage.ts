@@ -117,6 +117,8 @@ export function collectUsage(draft: Draft): Usage {
         if (node.value) localWrites.add(node.value);
         break;
       case 'delete':
+        // As in SystemTap, who deletes from a global has some use for it: it is not printed at the end.
+        globalReads.add(node.global);
         globalWrites.add(node.global);
         break;
       case 'delete-local':

@@ -58,7 +58,32 @@ const probeHandler: Parser<TokenKind, Block> = reading((reader) =>
     : reader.fail('expected', "expected one of ', { } = +='", hintBehindPoint(reader.token)),
 );
 
-const aliasHandler = seq(aliasMark, probePoints, probeHandler, epiloguePart);
+/** Behind the first mark: `POINTS`, or more names, each with a mark of its own: `NAME = … = POINTS`. */
+const aliasPoints: Parser<TokenKind, AliasPoints> = {
+  parse(token) {
+    const names: ProbePoint[] = [];
+    let epilogue = false;
+    for (let at = token; ; ) {
+      const output = probePoints.parse(at);
+      if (!output.successful) return output;
+      const candidate = output.candidates[0]!;
+      const behind = candidate.nextToken as ScriptToken;
+      if ((behind.symbol !== '=' && behind.symbol !== '+=') || candidate.result.length !== 1) {
+        const result = { names, points: candidate.result, epilogue };
+        return {
+          candidates: [{ firstToken: token, nextToken: behind, result }],
+          successful: true,
+          error: output.error,
+        };
+      }
+      names.push(...candidate.result);
+      epilogue ||= behind.symbol === '+=';
+      at = behind.next;
+    }
+  },
+};
+
+const aliasHandler = seq(aliasMark, aliasPoints, probeHandler, epiloguePart);
 
 /** What follows the points of `probe …`: the rest of an alias, or a handler. */
 const probeTail: Parser<TokenKind, Block | AliasTail> = {
@@ -68,7 +93,14 @@ const probeTail: Parser<TokenKind, Block | AliasTail> = {
   },
 };
 
-type AliasTail = [ScriptToken, ProbePoint[], Block, { comma: ScriptToken; block: Block } | undefined];
+interface AliasPoints {
+  readonly names: ProbePoint[];
+  readonly points: ProbePoint[];
+  /** One of the marks behind the first is `+=`. */
+  readonly epilogue: boolean;
+}
+
+type AliasTail = [ScriptToken, AliasPoints, Block, { comma: ScriptToken; block: Block } | undefined];
 
 function hintBehindPoint(token: ScriptToken): { hints?: readonly string[] } {
   if (token.symbol === '->') return { hints: ["the parts of a probe point are joined with '.'"] };
@@ -86,13 +118,14 @@ const probe: Parser<TokenKind, Declaration[]> = apply(
   },
 );
 
-function makeAlias(keyword: ScriptToken, names: readonly ProbePoint[], tail: AliasTail): ProbeAlias {
-  const [mark, points, body, epilogue] = tail;
+function makeAlias(keyword: ScriptToken, first: readonly ProbePoint[], tail: AliasTail): ProbeAlias {
+  const [mark, { names: more, points, epilogue: late }, body, epilogue] = tail;
+  const names = [...first, ...more];
   const stream = streamOf(keyword);
-  if (names.length !== 1) {
+  if (first.length !== 1) {
     stream.report(
       parseError('alias-names', 'expected probe point specifier', mark, {
-        hints: ['an alias has one name: declare each one by itself'],
+        hints: ["several names of an alias are joined by '=': probe one = two = POINTS"],
       }),
     );
   }
@@ -107,7 +140,8 @@ function makeAlias(keyword: ScriptToken, names: readonly ProbePoint[], tail: Ali
       span: name.span,
     });
   }
-  if (epilogue && mark.symbol === '+=') {
+  const prologue = mark.symbol === '=' && !late;
+  if (epilogue && !prologue) {
     stream.report(
       parseError('alias-epilogue', "Combined prologue and epilogue cannot be defined with '+='", epilogue.comma),
     );
@@ -116,7 +150,7 @@ function makeAlias(keyword: ScriptToken, names: readonly ProbePoint[], tail: Ali
     kind: 'probe-alias',
     ...joinPlaces(keyword, epilogue?.block ?? body),
     names,
-    style: mark.symbol === '=' ? 'prologue' : 'epilogue',
+    style: prologue ? 'prologue' : 'epilogue',
     points,
     body,
     ...(epilogue ? { epilogue: epilogue.block } : {}),
@@ -255,7 +289,10 @@ function makePrivate(node: Declaration): Declaration {
 
 // --------------------------------------------------------------------------------------------------- declarations
 
-const embedded: Parser<TokenKind, Declaration[]> = apply(reading(readEmbedded), (node): Declaration[] => [node]);
+const embedded: Parser<TokenKind, Declaration[]> = apply(
+  reading((reader) => readEmbedded(reader)),
+  (node): Declaration[] => [node],
+);
 
 const functions: Parser<TokenKind, Declaration[]> = apply(functionDeclaration, (node): Declaration[] => [node]);
 

@@ -338,7 +338,7 @@ function readValue(reader: Reader): Expression {
     case 'string':
       return readString(reader, EXPECTED_VALUE);
     case 'embedded-code':
-      return readEmbedded(reader);
+      return readEmbedded(reader, 'embedded expression code');
     case 'operator':
       if (token.symbol === '(') return readGroup(reader);
       if (token.symbol.charCodeAt(0) === 0x40) return readOperation(reader);
@@ -366,7 +366,6 @@ function hintsFor(token: ScriptToken): { hints?: readonly string[] } {
 function readGroup(reader: Reader): Expression {
   reader.take();
   const inner = readExpression(reader);
-  if (reader.token.symbol === ',') reader.fail('comma', 'unexpected comma-separated expression list');
   reader.expect(')');
   return inner;
 }
@@ -421,10 +420,10 @@ export function readIdentifier(reader: Reader): Identifier {
 }
 
 /** Reads `%{ … %}`; SystemTap allows it in privileged scripts alone. */
-export function readEmbedded(reader: Reader): EmbeddedCode {
+export function readEmbedded(reader: Reader, what = 'embedded code'): EmbeddedCode {
   const { token } = reader;
   if (!reader.stream.options.embeddedCode) {
-    reader.error('embedded-code', 'embedded code in unprivileged script; need stap -g', token);
+    reader.error('embedded-code', `${what} in unprivileged script; need stap -g`, token);
   }
   reader.take();
   const code = token.text.endsWith('%}') && token.text.length >= 4 ? token.text.slice(2, -2) : token.text.slice(2);
@@ -647,6 +646,9 @@ function readOperation(reader: Reader): Expression {
       return { kind: 'probewrite', ...reader.place(token), variable };
     }
     case '@const': {
+      if (!reader.stream.options.embeddedCode) {
+        reader.error('const', 'using @const operator not permitted; need stap -g', token);
+      }
       reader.expect('(');
       const text = readText(reader, 'expected string');
       reader.expect(')');

@@ -3,7 +3,7 @@
 import { apply, type Parser } from 'typescript-parsec';
 import type { Expression, NumberLiteral, ProbePart, ProbePoint, StringLiteral } from '../ast.js';
 import { MAXIMUM_BRACES } from '../diagnostics.js';
-import { joinPlaces, type ScriptToken, type TokenKind } from '../lexical/token.js';
+import type { ScriptToken, TokenKind } from '../lexical/token.js';
 import { readExpression, readNumber, readString } from './expressions.js';
 import type { Reader } from './reader.js';
 import { reading, separated } from './reader.js';
@@ -61,9 +61,19 @@ function readAlternative(reader: Reader, nesting: number): Draft[] {
     }
     reader.take();
   }
+  const mark = reader.token;
   const suffix = readSuffix(reader);
   if (!suffix) return drafts;
-  // A suffix behind the braces goes with one inside them.
+  if (
+    (suffix.optional || suffix.sufficient) &&
+    drafts.some((draft) => draft.suffix?.optional || draft.suffix?.sufficient)
+  ) {
+    reader.fail('suffix', "'?' or '!' respecified", {}, mark);
+  }
+  if (suffix.condition && drafts.some((draft) => draft.suffix?.condition)) {
+    reader.fail('suffix', 'condition respecified', {}, reader.previous);
+  }
+  // What stands behind the braces goes with a suffix inside them.
   return drafts.map((draft) => ({
     parts: draft.parts,
     suffix: draft.suffix ? bothSuffixes(draft.suffix, suffix) : suffix,
@@ -71,14 +81,10 @@ function readAlternative(reader: Reader, nesting: number): Draft[] {
 }
 
 function bothSuffixes(inner: Suffix, outer: Suffix): Suffix {
-  const conditions = [inner.condition, outer.condition].filter((condition) => condition !== undefined);
-  const [left, right] = conditions;
-  const condition: Expression | undefined =
-    left && right ? { kind: 'binary', ...joinPlaces(left, right), operator: '&&', left, right } : left;
-  const sufficient = inner.sufficient || outer.sufficient;
+  const condition = inner.condition ?? outer.condition;
   return {
-    optional: !sufficient && (inner.optional || outer.optional),
-    sufficient,
+    optional: inner.optional || outer.optional,
+    sufficient: inner.sufficient || outer.sufficient,
     ...(condition ? { condition } : {}),
   };
 }

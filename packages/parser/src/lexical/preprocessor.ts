@@ -308,7 +308,7 @@ export class Preprocessor {
     }
     const text = given[Number(which) - 1];
     if (text === undefined) {
-      const range = given.length === 0 ? 'none was given' : `[1-${given.length}]`;
+      const range = `[1-${given.length}]`;
       this.abandon('argument', `command line argument out of range ${range}`, token, {
         hints: [`give at least ${which} argument${which === '1' ? '' : 's'} behind the script, or test $# in %( … %)`],
       });
