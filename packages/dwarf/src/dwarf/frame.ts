@@ -71,7 +71,7 @@ const MOST_ROWS = 1 << 20;
 /** The entries of one section. */
 export class FrameTable {
   private readonly elf: ElfFile;
-  private readonly section: ElfSection;
+  readonly section: ElfSection;
   private readonly eh: boolean;
   private readonly bytes: Uint8Array;
   private readonly commons = new Map<number, CommonInformation>();
