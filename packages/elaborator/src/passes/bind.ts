@@ -326,6 +326,7 @@ export function bind(
     const { body } = entry.declaration;
     if (body.kind === 'embedded-code') {
       symbol.embedded = { code: body.code, pragmas: body.pragmas, span: body.span };
+      symbol.typed = resultOf(body.pragmas);
       return;
     }
     const scope: Scope = {
@@ -340,6 +341,16 @@ export function bind(
     const before = diagnostics.length;
     symbol.body = statement(body, scope);
     late.push(...diagnostics.splice(before));
+  }
+
+  /** The C type that embedded code says its result points to: `/* returns: task_struct *\/`. */
+  function resultOf(pragmas: readonly string[]): TypedValue | undefined {
+    for (const pragma of pragmas) {
+      const name = /^returns\s*:\s*(\w+)$/.exec(pragma.trim())?.[1];
+      const type = name === undefined ? undefined : options.symbols.type(name);
+      if (type !== undefined) return { type, pointers: 1, space: 'kernel' };
+    }
+    return undefined;
   }
 
   /** Binds what a call leads to, so that the C type of its result is known; chains without end are left for later. */

@@ -189,7 +189,7 @@ export function pragmasOf(code: string): string[] {
   const pragmas: string[] = [];
   for (const match of code.matchAll(/\/\*\s*([a-z][\w:.-]*(?: \w+)?)\s*\*\//g)) {
     const word = match[1]!;
-    if (PRAGMAS.has(word) || word.startsWith('pragma:') || word.startsWith('runtime:')) pragmas.push(word);
+    if (PRAGMAS.has(word) || /^(?:pragma|runtime|returns):/.test(word)) pragmas.push(word);
   }
   return pragmas;
 }
