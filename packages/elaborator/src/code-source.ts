@@ -41,6 +41,8 @@ export interface CodeSource {
   nearestFunctions(name: string, module: string | undefined): readonly string[];
   /** Everything that is visible at a place, innermost scope first, parameters in their order. */
   variables?(place: CodePlace): readonly CodeVariable[];
+  /** A variable outside functions that the source file of a place can name. */
+  visible?(place: CodePlace, name: string): CodeVariable | undefined;
   /** The type of what the function of a place returns; undefined for void. */
   resultType?(place: CodePlace): number | undefined;
   /**

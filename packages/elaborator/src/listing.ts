@@ -1,8 +1,10 @@
 // The listings of `stap -l`, `-L` and `--dump-…`: lines in SystemTap's format, as data for whoever prints them.
 import type { Ast, FunctionDeclaration, ScriptFile } from '@stapkit/parser';
 import { type Diagnostic, hasErrors, type Outcome } from '@stapkit/pass';
+import type { CodeLocation } from './code-source.js';
 import { type DraftProbe, findCell, type LocalSymbol } from './draft.js';
 import { derive, type ElaborateOptions } from './elaborate.js';
+import type { PointVariable } from './families/family.js';
 import { type Family, formatParts } from './families/family.js';
 import { FAMILIES } from './families/table.js';
 import { bind } from './passes/bind.js';
@@ -32,7 +34,11 @@ export function listProbes(ast: Ast, options: ElaborateOptions, variables: boole
     const locals = draft ? assignedLocals(draft) : [];
     const words = [shownName(probe)];
     for (const local of locals) words.push(`${local.name}:${findCell(local.cell).type ?? 'unknown'}`);
-    for (const variable of probe.variables?.().variables ?? []) {
+    const found = probe.variables?.().variables ?? [];
+    // What a function returns comes first; what is not there at this place is not listed.
+    const isResult = (variable: PointVariable) => variable.group === 'return';
+    for (const variable of [...found.filter(isResult), ...found.filter((one) => !isResult(one))]) {
+      if (variable.source.kind === 'location' && isElsewhere(variable.source.location)) continue;
       const type =
         typeof variable.type === 'string'
           ? variable.type
@@ -141,4 +147,9 @@ function formatFunction(declaration: FunctionDeclaration, properties: boolean): 
           .join('')
       : '';
   return `${declaration.name}${result} (${parameters.join(', ')})${pragmas}`;
+}
+
+/** Whether a variable is not there at its place. One that is there in a form that can't be followed counts as there. */
+function isElsewhere(location: CodeLocation): boolean {
+  return location.kind === 'absent' && /^(?:not accessible|optimized out)/.test(location.reason);
 }

@@ -84,10 +84,8 @@ export function typeName(symbols: SymbolSource, id: number, depth = 0): string {
       return `${typeName(symbols, facts.target, depth + 1)}*`;
     }
     case 'qualifier': {
-      const target = symbols.typeFacts(facts.target);
-      // "char const*", but "const" after a pointer's star.
-      const inner = typeName(symbols, facts.target, depth + 1);
-      return target.kind === 'pointer' ? `${inner} ${facts.qualifier}` : `${facts.qualifier} ${inner}`;
+      // "char const*": what it belongs to comes first.
+      return `${typeName(symbols, facts.target, depth + 1)} ${facts.qualifier}`;
     }
     case 'array': {
       let element = facts.element;

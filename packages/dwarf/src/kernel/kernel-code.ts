@@ -6,6 +6,7 @@ import { dwarfTypeFacts } from '../dwarf/type-facts.js';
 import { CodeFiles, type CodeFilesOptions, FILE_STEP } from './code-files.js';
 import { codeSource } from './code-source.js';
 import type { CodeSource } from './code-types.js';
+import { codeVariables } from './code-variables.js';
 import type { TypeFacts } from './kernel-symbols.js';
 import type { OpenKernelContext } from './open-kernel.js';
 
@@ -38,7 +39,7 @@ export function kernelCode(options: CodeFilesOptions): KernelCode {
     return file;
   };
   return {
-    code: codeSource(files),
+    code: { ...codeSource(files), ...codeVariables(files) },
     owns: (type) => type >= FILE_STEP,
     typeFacts(type) {
       const file = expectFile(type);

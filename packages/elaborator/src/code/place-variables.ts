@@ -1,8 +1,8 @@
 // What a handler at a place in code can refer to.
-import type { CodePlace } from '../code-source.js';
+import type { CodeLocation, CodePlace, CodeVariable } from '../code-source.js';
 import type { PointRequest, PointVariable, PointVariables } from '../families/family.js';
-import type { FunctionFacts } from '../symbol-source.js';
-import { scalarSize } from '../types.js';
+import type { FunctionFacts, SymbolSource } from '../symbol-source.js';
+import { scalarSize, strip } from '../types.js';
 
 /** The variables of a function's entry or return, by the calling convention. */
 export function functionVariables(facts: FunctionFacts, request: PointRequest, isReturn: boolean) {
@@ -18,19 +18,22 @@ export function functionVariables(facts: FunctionFacts, request: PointRequest, i
         group: 'parameter',
       });
     }
-    if (isReturn && facts.result !== undefined) {
-      const size = scalarSize(request.symbols, facts.result);
-      if (size) {
-        variables.push({
-          name: 'return',
-          type: facts.result,
-          ...(facts.module === undefined ? {} : { module: facts.module }),
-          source: { kind: 'return-value', size: size.size, signed: size.signed },
-          group: 'return',
-        });
-      }
-    }
-    return { variables, return: isReturn, function: facts.name };
+    if (isReturn) variables.push(...resultVariables(request, facts.result, facts.module));
+    const { symbols } = request;
+    return {
+      variables,
+      return: isReturn,
+      function: facts.name,
+      // What BTF lacks: variables outside functions.
+      more: (name) => {
+        const { code } = symbols;
+        if (!code?.has(facts.module)) return undefined;
+        const module = facts.module === undefined ? {} : { module: facts.module };
+        const [place] = code.functions({ name: facts.name, copies: 'entries', ...module }).flatMap((f) => f.entries);
+        const variable = place && code.visible?.(place, name);
+        return variable && locationVariable(place, variable);
+      },
+    };
   };
 }
 
@@ -41,27 +44,29 @@ export function functionVariables(facts: FunctionFacts, request: PointRequest, i
 export function placeVariables(request: PointRequest, place: CodePlace, isReturn: boolean): () => PointVariables {
   const { symbols } = request;
   let found: readonly PointVariable[] | undefined;
+  const outside = (name: string): PointVariable | undefined => {
+    const variable = symbols.code?.visible?.(place, name);
+    return variable && locationVariable(place, variable);
+  };
   const fromDwarf = (): readonly PointVariable[] => {
-    found ??= (symbols.code?.variables?.(place) ?? []).map((variable) => ({
-      name: variable.name,
-      type: variable.type,
-      ...(place.module === undefined ? {} : { module: place.module }),
-      source: { kind: 'location', location: variable.location },
-      group: variable.group === 'global' ? 'other' : variable.group,
-    }));
+    found ??= (symbols.code?.variables?.(place) ?? []).map((variable) => locationVariable(place, variable));
     return found;
   };
   return () => {
-    const [facts] = place.entry && symbols.codeOnly !== true ? symbols.functions(place.function, place.module) : [];
+    const facts = isReturn || place.entry ? entryFacts(request, place) : undefined;
     if (facts) {
       return {
         ...functionVariables(facts, request, isReturn)(),
-        more: (name) => (isReturn ? undefined : fromDwarf().find((variable) => variable.name === name)),
+        more: (name) =>
+          (isReturn ? undefined : fromDwarf().find((variable) => variable.name === name)) ?? outside(name),
+        ...(isReturn ? {} : { all: fromDwarf }),
         place,
       };
     }
+    const result = isReturn ? symbols.code?.resultType?.(place) : undefined;
     return {
-      variables: [...fromDwarf(), ...(isReturn ? returnValue(request, place) : [])],
+      variables: [...fromDwarf(), ...resultVariables(request, result, place.module)],
+      more: outside,
       return: isReturn,
       function: place.function,
       place,
@@ -69,18 +74,68 @@ export function placeVariables(request: PointRequest, place: CodePlace, isReturn
   };
 }
 
-/** What the function of a place returns. */
-function returnValue({ symbols }: PointRequest, place: CodePlace): readonly PointVariable[] {
-  const type = symbols.code?.resultType?.(place);
-  const size = type === undefined ? undefined : scalarSize(symbols, type);
-  if (type === undefined || !size) return [];
+/**
+ * What BTF says of the function whose entry a place is. Of static functions of one name, and of copies that the compiler
+ * changed (NAME.isra.0), it may speak of another.
+ */
+function entryFacts({ symbols }: PointRequest, place: CodePlace): FunctionFacts | undefined {
+  if (symbols.codeOnly === true || !place.entry) return undefined;
+  const [facts, ...others] = symbols.functions(place.function, place.module);
+  if (!facts || others.length > 0) return undefined;
+  if (facts.address !== undefined && place.module === undefined) {
+    return facts.address === place.address ? facts : undefined;
+  }
+  return symbols.code?.symbolAt(place) === place.function ? facts : undefined;
+}
+
+function locationVariable(place: CodePlace, variable: CodeVariable): PointVariable {
+  return {
+    name: variable.name,
+    type: variable.type,
+    ...(place.module === undefined ? {} : { module: place.module }),
+    source: { kind: 'location', location: variable.location },
+    group: variable.group === 'global' ? 'other' : variable.group,
+  };
+}
+
+/** `$return`, where a function returns something. */
+function resultVariables(
+  { symbols }: PointRequest,
+  type: number | undefined,
+  module: string | undefined,
+): readonly PointVariable[] {
+  if (type === undefined) return [];
+  const size = scalarSize(symbols, type);
+  const location = size ? undefined : aggregateResult(symbols, type);
+  if (!size && !location) return [];
   return [
     {
       name: 'return',
       type,
-      ...(place.module === undefined ? {} : { module: place.module }),
-      source: { kind: 'return-value', size: size.size, signed: size.signed },
+      ...(module === undefined ? {} : { module }),
+      source: location
+        ? { kind: 'location', location }
+        : { kind: 'return-value', size: size!.size, signed: size!.signed },
       group: 'return',
     },
   ];
+}
+
+/**
+ * Where a function of x86-64 leaves a structure or union (System V ABI, section 3.2.3): of up to two words in rax and rdx,
+ * a larger one in memory, which rax then points to. The kernel has no floating point, whose registers would be others.
+ */
+function aggregateResult(symbols: SymbolSource, type: number): CodeLocation | undefined {
+  const { facts } = strip(symbols, type);
+  if ((facts.kind !== 'struct' && facts.kind !== 'union') || symbols.kernel.architecture !== 'x86_64') return undefined;
+  const word = (number: number): CodeLocation => ({ kind: 'value', value: { kind: 'register', number } });
+  if (facts.size <= 8) return word(0);
+  if (facts.size > 16) return { kind: 'memory', address: { kind: 'register', number: 0 } };
+  return {
+    kind: 'pieces',
+    pieces: [
+      { size: 8, location: word(0) },
+      { size: facts.size - 8, location: word(1) },
+    ],
+  };
 }
