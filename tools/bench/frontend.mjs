@@ -32,11 +32,15 @@ try {
     banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
     define: { 'process.env.STAPKIT_ROOT': JSON.stringify(root) },
   });
-  const measure = (what) => JSON.parse(execFileSync(process.execPath, [program, what], { encoding: 'utf8' }));
+  // As `./stap` starts it.
+  const flags = ['--min-semi-space-size=16'];
+  const measure = (what) => JSON.parse(execFileSync(process.execPath, [...flags, program, what], { encoding: 'utf8' }));
+  const start = Array.from({ length: runs }, startOfNode);
   const examples = Array.from({ length: runs }, () => measure('examples'));
   const oneLiner = Array.from({ length: runs }, () => measure('one-liner'));
 
   const { count, bytes } = examples[0];
+  console.log(`Node's own start: ${Math.min(...start).toFixed(1)} ms of processor time`);
   report(
     `${count} examples (${Math.round(bytes / 1024)} kB) through pass 1`,
     examples.map((run) => run.examples),
@@ -55,6 +59,12 @@ try {
   console.log(`peak memory: examples ${peak(examples)} MB, one-liner ${peak(oneLiner)} MB`);
 } finally {
   rmSync(folder, { recursive: true, force: true });
+}
+
+/** What starting Node takes by itself, right now on this machine, in milliseconds of processor time. */
+function startOfNode() {
+  const script = 'const { user, system } = process.cpuUsage(); console.log((user + system) / 1000)';
+  return Number(execFileSync(process.execPath, ['-e', script], { encoding: 'utf8' }));
 }
 
 function report(what, times, goal) {

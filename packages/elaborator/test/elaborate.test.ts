@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { elaborate, formatElaborated, summarizeElaborated } from '../src/index.js';
+import { elaborate, formatElaborated, INNER_PASSES, summarizeElaborated } from '../src/index.js';
 import { Elaborated } from '../src/schema.js';
 import { cleanly, elaborateText, kernel, printed } from './helpers.js';
 
@@ -307,4 +307,31 @@ test('a literal of the wrong type is told from its own side', () => {
     'type mismatch: expected string but found long',
   );
   expect(first('probe begin { printf("%s", 1) }')).toBe('type mismatch: expected string but found long');
+});
+
+test('each inner pass can be looked at, in order and readably', () => {
+  const seen = new Map<string, string>();
+  elaborateText('probe a = begin { x = 1 + 2 } probe a { println(x) }', {
+    after: (pass, print) => seen.set(pass, print()),
+  });
+  expect([...seen.keys()]).toEqual([...INNER_PASSES]);
+  expect(seen.get('derive-probes')).toBe('begin\n  written: a\n  alias: begin\n');
+  expect(seen.get('bind')).toContain('arithmetic operator="+"');
+  expect(seen.get('bind')).toContain('local symbol=x: ?');
+  expect(seen.get('optimize')).not.toContain('arithmetic');
+  expect(seen.get('infer')).toContain('local symbol=x: long');
+  expect(JSON.parse(seen.get('lower') ?? '')).toMatchObject({ kind: 'elaborated' });
+});
+
+test('-u keeps what would be elided, -w is silent about it, -W makes it an error', () => {
+  const text = 'probe begin { x = 1 } probe end { println(1) }';
+  const warnings = elaborateText(text).diagnostics;
+  expect(warnings.map((one) => one.severity)).toEqual(['warning', 'warning', 'warning']);
+  expect(elaborateText(text).script.probes).toHaveLength(1);
+  expect(elaborateText(text, { unoptimized: true }).script.probes).toHaveLength(2);
+  expect(elaborateText(text, { unoptimized: true }).diagnostics).toEqual([]);
+  expect(elaborateText(text, { suppressWarnings: true }).diagnostics).toEqual([]);
+  expect(new Set(elaborateText(text, { warningsAsErrors: true }).diagnostics.map((one) => one.severity))).toEqual(
+    new Set(['error']),
+  );
 });
