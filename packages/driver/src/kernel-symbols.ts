@@ -62,6 +62,7 @@ export async function openSymbols(
     type: (name, module) => value.type(name, module),
     typeFacts: (id) => value.typeFacts(id),
     enumerator: (name) => value.enumerator(name),
+    variable: (name, module) => value.variable(name, module),
   };
   if (options.debuginfo === 'btf') return { ...known, features, supply: async () => false };
 

@@ -29,13 +29,15 @@ export interface CollectedNames {
   readonly types: Entry[];
   readonly enumerators: Entry[];
   readonly tracepoints: Entry[];
+  /** Those that each CPU has a copy of. */
+  readonly variables: Entry[];
 }
 
 const TRACEITER = '__traceiter_';
 const BTF_TRACE = 'btf_trace_';
 
 /**
- * Walks a BTF blob once and collects the names of functions, types, enumerators and tracepoints, sorted.
+ * Walks a BTF blob once and collects the names of functions, types, enumerators, tracepoints and per-CPU variables, sorted.
  *
  * A tracepoint's id is that of its `__traceiter_NAME` function, or of its `btf_trace_NAME` typedef in kernels that have
  * no such function (before 5.10).
@@ -53,6 +55,8 @@ export function collectNames(blob: Uint8Array, typeOffsets: Uint32Array): Collec
   const types: Entry[] = [];
   const enumerators: Entry[] = [];
   const tracepoints: Entry[] = [];
+  const declared = new Map<number, string>();
+  const perCpu = new Set<number>();
   const traced = new Set<string>();
   const typedefs: Entry[] = [];
   for (let index = 0; index < typeOffsets.length; index++) {
@@ -78,6 +82,10 @@ export function collectNames(blob: Uint8Array, typeOffsets: Uint32Array): Collec
       }
       continue;
     }
+    if (kind === BtfKind.VAR) declared.set(id, nameAt(nameOffset));
+    if (kind === BtfKind.DATASEC && nameAt(nameOffset) === '.data..percpu') {
+      for (let entry = 0; entry < (info & 0xffff); entry++) perCpu.add(view.getUint32(at + 12 + entry * 12, little));
+    }
     let rank = RANK[kind];
     if (rank === undefined) continue;
     const own = nameAt(nameOffset);
@@ -91,8 +99,10 @@ export function collectNames(blob: Uint8Array, typeOffsets: Uint32Array): Collec
   for (const entry of typedefs) if (!traced.has(entry.name)) tracepoints.push(entry);
   const order = (a: Entry, b: Entry) =>
     a.name < b.name ? -1 : a.name > b.name ? 1 : a.rank !== b.rank ? a.rank - b.rank : a.id - b.id;
-  for (const list of [functions, types, enumerators, tracepoints]) list.sort(order);
-  return { functions, types, enumerators, tracepoints };
+  const variables: Entry[] = [];
+  for (const [id, name] of declared) if (perCpu.has(id)) variables.push({ name, id, rank: 0 });
+  for (const list of [functions, types, enumerators, tracepoints, variables]) list.sort(order);
+  return { functions, types, enumerators, tracepoints, variables };
 }
 
 /** Where code lies that no probe may be placed in, by the names of its ends. */
@@ -175,6 +185,7 @@ export function layoutFacts(
     ['enumerator', names.enumerators],
     ['tracepoint', names.tracepoints],
     ['variant', parts.variants],
+    ['variable', names.variables],
   ] as const) {
     const [text, starts, ids] = tableParts(entries);
     contents.set(`${prefix}Names`, text);

@@ -24,6 +24,9 @@ export const PARTS = [
   'variantNames',
   'variantStarts',
   'variantIds',
+  'variableNames',
+  'variableStarts',
+  'variableIds',
   'about',
 ] as const;
 export type PartName = (typeof PARTS)[number];
@@ -52,7 +55,7 @@ export interface FactsAbout {
 }
 
 /** The format of the file; its version counts up with every change of what the tables hold. */
-export const FACTS_FORMAT: PartsFormat<PartName> = { kind: 1, version: 5, parts: PARTS };
+export const FACTS_FORMAT: PartsFormat<PartName> = { kind: 1, version: 6, parts: PARTS };
 
 /** A facts file that is open. */
 export class FactsFile extends PartsFile<PartName> {
@@ -64,6 +67,8 @@ export class FactsFile extends PartsFile<PartName> {
   readonly tracepoints: NameTable<PartName>;
   /** Symbols that the compiler made of a function, with a suffix: `foo.isra.0`, `foo.cold`. */
   readonly variants: NameTable<PartName>;
+  /** Per-CPU variables. */
+  readonly variables: NameTable<PartName>;
 
   /**
    * Opens a facts file.
@@ -80,6 +85,7 @@ export class FactsFile extends PartsFile<PartName> {
       this.enumerators = new NameTable(this, 'enumerator');
       this.tracepoints = new NameTable(this, 'tracepoint');
       this.variants = new NameTable(this, 'variant');
+      this.variables = new NameTable(this, 'variable');
     } catch (error) {
       this.close();
       throw error;

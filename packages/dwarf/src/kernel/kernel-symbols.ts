@@ -1,10 +1,13 @@
 // A kernel's facts in the shape that a compiler's front end asks for: functions, tracepoints, types and enumerators,
 // of the kernel from its facts file and of modules from their split BTF.
+
 import { nearestNames } from '@stapkit/pass';
 import type { Btf, BtfType } from '../btf/btf.js';
 import { BtfKind } from '../btf/btf.js';
 import { printCType } from '../btf/print-c.js';
+import type { ValueTree } from '../dwarf/value-location.js';
 import type { NameTable } from '../io/parts-file.js';
+import type { CodeVariable } from './code-types.js';
 import type { FunctionSymbol, UnprobeablePlace } from './facts-file.js';
 import type { ModuleFacts } from './modules.js';
 
@@ -138,6 +141,8 @@ export interface KernelSymbols {
   typeText(id: number): string;
   /** An enumerator's value in decimal. */
   enumerator(name: string): string | undefined;
+  /** A per-CPU variable of the kernel's own: the only ones whose types BTF knows. */
+  variable(name: string, module?: string): CodeVariable | undefined;
   /** A function's prototype as C text; undefined where there is no such function. */
   functionPrototype(name: string, module?: string): PrototypeText | undefined;
   /** The members of a structure or union, or of what a typedef stands for; undefined where there is none. */
@@ -166,6 +171,7 @@ export interface KernelSources {
   readonly variants: Pick<NameTable, 'match'>;
   readonly types: Pick<NameTable, 'find'>;
   readonly enumerators: Pick<NameTable, 'find'>;
+  readonly variables: Pick<NameTable, 'find'>;
   readonly tracepoints: Pick<NameTable, 'match' | 'all'>;
   /** A module's facts; undefined where there is no such module. */
   module(name: string): ModuleFacts | undefined;
@@ -438,6 +444,15 @@ export function kernelSymbols(sources: KernelSources): KernelSymbols {
         if (value) return value.value.toString();
       }
       return undefined;
+    },
+    variable(name, module) {
+      if (module !== undefined) return undefined;
+      const [id] = sources.variables.find(name);
+      const type = id === undefined ? undefined : btf.type(id);
+      if (type?.kind !== 'variable') return undefined;
+      const own: ValueTree = { kind: 'symbol', name, offset: 0 };
+      const address: ValueTree = { kind: 'binary', operator: '+', left: { kind: 'per-cpu-base' }, right: own };
+      return { name, type: outer(0, type.type), group: 'global', location: { kind: 'memory', address } };
     },
     functionPrototype(name, module) {
       const hit = findFunction(name, module);

@@ -300,6 +300,7 @@ async function symbolsOf(
     variants: facts.variants,
     types: facts.types,
     enumerators: facts.enumerators,
+    variables: facts.variables,
     tracepoints: facts.tracepoints,
     module(name) {
       if (!/^\w+$/.test(name)) return undefined;
@@ -355,6 +356,7 @@ async function emptySymbols(release: string): Promise<KernelSymbols> {
     variants: none,
     types: none,
     enumerators: none,
+    variables: none,
     tracepoints: none,
     module: () => undefined,
     moduleNames: () => [],

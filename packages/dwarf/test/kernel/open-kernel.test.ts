@@ -56,6 +56,8 @@ function kernelBtf() {
     ['PIDTYPE_MAX', 4],
   ]);
   w.enum('sign', [['MINUS', -1]], true);
+  w.variable('not_per_cpu', int);
+  w.dataSection('.data..percpu', 64, [[w.variable('copies', int), 16, 4]]);
   const data = w.pointer(0);
   w.func(
     '__traceiter_sched_switch',
@@ -205,6 +207,17 @@ describe('the answers', () => {
     expect(kernel.enumerator('PIDTYPE_MAX')).toBe('4');
     expect(kernel.enumerator('MINUS')).toBe('-1');
     expect(kernel.enumerator('NO_SUCH')).toBeUndefined();
+  });
+
+  test('tell of per-CPU variables, which they know the types of', () => {
+    const copies = kernel.variable('copies')!;
+    expect(kernel.typeFacts(copies.type)).toMatchObject({ kind: 'integer', name: 'int' });
+    expect(copies.location).toMatchObject({
+      kind: 'memory',
+      address: { left: { kind: 'per-cpu-base' }, right: { kind: 'symbol', name: 'copies', offset: 0 } },
+    });
+    expect(kernel.variable('not_per_cpu')).toBeUndefined();
+    expect(kernel.variable('copies', 'ext9')).toBeUndefined();
   });
 
   test('print prototypes and members as C', () => {

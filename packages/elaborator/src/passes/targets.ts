@@ -249,6 +249,8 @@ class Walker {
       case 'cast': {
         const type = this.namedType(node);
         const operand = this.binder.expression(node.operand, this.scope);
+        // `&@cast(p, "t")` is p itself, now known to point to a t.
+        if (node.addressOf && node.path.length === 0) return { ...operand, typed: { ...type, space: 'kernel' } };
         return this.finish({ held: true, value: operand, type }, node);
       }
       case 'member': {
@@ -599,11 +601,11 @@ class Walker {
     if (isPlain && (name.startsWith('$') || this.lookup(name))) return undefined;
     const named = node.module?.value ?? variables?.place?.module ?? variables?.variables[0]?.module;
     const module = named === undefined || named === 'kernel' || named === 'vmlinux' ? undefined : named;
-    const found = this.symbols.code?.has(module) ? this.symbols.code.variable?.(name, file, module) : undefined;
+    // BTF knows the types of per-CPU variables, and no others.
+    const known = file === undefined && !this.symbols.codeOnly ? this.symbols.variable?.(name, module) : undefined;
+    const found =
+      known ?? (this.symbols.code?.has(module) ? this.symbols.code.variable?.(name, file, module) : undefined);
     if (found) return this.locationPlace(found.location, { type: found.type, pointers: 0 });
-    // BTF knows the types of per-CPU variables only; of the others the address alone.
-    const known = file === undefined ? this.symbols.variable?.(name, module) : undefined;
-    if (known) return this.locationPlace(known.location, { type: known.type, pointers: 0 });
     if (isPlain && variables) return undefined;
     const where = file === undefined ? '' : ` in ${file}`;
     this.fail(

@@ -179,6 +179,10 @@ test('says that a part of a value is gone', () => {
   expect(unknown.messages[0]).toMatch(/^unable to find global 'nothing' in x\.c in ext4/);
 });
 
+test('the address of a cast pointer is the pointer', () => {
+  expect(printed('probe begin { p = &@cast(1, "file"); println(p->flags) }')).toContain('@kderef(4, (p) + (16))');
+});
+
 test('functions refer to the variables of the probe that calls them', () => {
   const text = printed(`
     function own() { return $file->flags }
