@@ -2,7 +2,7 @@
 # Installs what the tests compare with and compile samples by, where it is missing: no user of stapkit needs any of it.
 set -u
 missing=
-for pair in groff:groff-base man:man-db zsh:zsh bash:bash sshd:openssh-server ssh:openssh-client g++:g++ readelf:binutils zstd:zstd lz4:lz4 bzip2:bzip2 openssl:openssl dwz:dwz lzop:lzop bpftool:bpftool pgrep:procps; do
+for pair in groff:groff-base man:man-db zsh:zsh bash:bash sshd:openssh-server ssh:openssh-client g++:g++ readelf:binutils zstd:zstd lz4:lz4 bzip2:bzip2 openssl:openssl dwz:dwz lzop:lzop bpftool:bpftool pgrep:procps ss:iproute2 modprobe:kmod; do
 	PATH=$PATH:/usr/sbin command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 [ -z "$missing" ] && exit 0
