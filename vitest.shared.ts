@@ -21,6 +21,7 @@ export function packageConfig(name: string): ViteUserConfig {
       exclude: ['**/*.guest.test.ts', '**/node_modules/**'],
       passWithNoTests: true,
       testTimeout: 30_000,
+      hookTimeout: 120_000,
       // ./test adds the packages' reports up for its closing line.
       reporters: ['default', ['json', { outputFile: `${root}.stapkit/reports/${name}.json` }]],
     },

@@ -24,6 +24,7 @@ declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array);
   }
+  class RuntimeError extends Error {}
   class Instance {
     constructor(module: Module, imports: Record<string, unknown>);
     readonly exports: Readonly<Record<string, unknown>>;

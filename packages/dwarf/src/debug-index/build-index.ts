@@ -16,7 +16,7 @@ import { Scanner, type ScanResult } from './scan.js';
 export interface DebugIndexOptions {
   /** The index is kept below `symbols/BUILDID/` of it. */
   readonly cacheFolder: string;
-  /** Threads to use; as many as there are processors by default, 0 scans in this one. */
+  /** Threads to use; by default as many as there are processors where the file is large. 0 scans in this one. */
   readonly workers?: number;
   /** The worker's program, for callers that bundle this package; where it is not there, this thread does the work. */
   readonly workerFile?: string;
@@ -78,7 +78,8 @@ async function scanAll(dwarf: Dwarf, infoSize: number, options: DebugIndexOption
   const count = Math.min(options.workers ?? availableParallelism(), 8);
   options.progress?.update(step, 0);
   try {
-    if (count < 1 || infoSize < WORTH_THREADS || !existsSync(workerFile)) {
+    const worthwhile = options.workers !== undefined || infoSize >= WORTH_THREADS;
+    if (count < 1 || !worthwhile || !existsSync(workerFile)) {
       const scanner = new Scanner(dwarf);
       let done = 0;
       let told = 0;

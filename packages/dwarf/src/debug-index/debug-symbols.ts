@@ -107,13 +107,19 @@ export function debugSymbols(dwarf: Dwarf, index: DebugIndex): DebugSymbols {
       for (const tag of tags) {
         const [offset] = index.types(plain!, tag);
         if (offset !== undefined) return typeIdOf(dwarf.dieAt(offset));
+        const found = dwarf.typesNamed(plain!).find((die) => die.tag === tag && die.name === plain);
+        if (found) return typeIdOf(found);
       }
       return undefined;
     },
     typeFacts: (id) => dwarfTypeFacts(dwarf, id),
     enumerator(name) {
       const offset = index.enumeration(name);
-      const facts = offset === undefined ? undefined : dwarfTypeFacts(dwarf, typeIdOf(dwarf.dieAt(offset)));
+      const die =
+        offset === undefined
+          ? dwarf.typesNamed(name).find((one) => one.tag === DW_TAG.enumeration_type)
+          : dwarf.dieAt(offset);
+      const facts = die && dwarfTypeFacts(dwarf, typeIdOf(die));
       return facts?.kind === 'enum' ? facts.values.find((value) => value.name === name)?.value : undefined;
     },
     address: (offset) => entryAddress(dwarf.dieAt(offset)),

@@ -6,7 +6,7 @@ import { BinaryFault } from '../io/fault.js';
 import type { PagedSection } from '../io/paged.js';
 import { type AbbreviationTable, readAbbreviations } from './abbrev.js';
 import { type AddressRanges, readAranges } from './aranges.js';
-import { DW_UT } from './constants.js';
+import { DW_AT, DW_TAG, DW_UT } from './constants.js';
 import type { Die } from './die.js';
 import type { FormContext } from './form.js';
 import type { DebugAbbrevOffset, DebugInfoOffset, DebugTypesOffset } from './offsets.js';
@@ -27,6 +27,7 @@ export class Dwarf {
   private readonly windows = new Map<string, PagedSection | null>();
   private unitList: readonly Unit[] | undefined;
   private readonly unitsByOffset = new Map<number, Unit>();
+  private typesByName: Map<string, Die[]> | undefined;
   private typeUnits: ReadonlyMap<bigint, Unit> | undefined;
   private ranges: AddressRanges | undefined;
 
@@ -145,7 +146,13 @@ export class Dwarf {
 
   /** Takes a list of unit headers that was read before, e.g. from an index. */
   adoptUnits(headers: readonly UnitHeader[]): void {
-    this.unitList = headers.map((header) => this.unitOf(header));
+    const units = headers.map((header) => this.unitOf(header));
+    // Type units of DWARF 4 lie in a section of their own, which the list says nothing of.
+    const section = this.elf.section('.debug_types');
+    if (section && !headers.some((header) => header.section === '.debug_types')) {
+      this.readHeaders(section, '.debug_types', units);
+    }
+    this.unitList = units;
   }
 
   private readHeaders(section: ElfSection, name: '.debug_info' | '.debug_types', into: Unit[]): void {
@@ -234,6 +241,31 @@ export class Dwarf {
       this.typeUnits = found;
     }
     return this.typeUnits.get(signature);
+  }
+
+  /**
+   * The types of a name, and the enumerations that have an enumerator of it, that type units of DWARF 4 (.debug_types)
+   * define; those of DWARF 5 lie among the other units.
+   */
+  typesNamed(name: string): readonly Die[] {
+    if (!this.typesByName) {
+      this.typesByName = new Map();
+      for (const unit of this.units()) {
+        if (unit.section !== '.debug_types' || unit.header.typeOffset === undefined) continue;
+        const die = unit.dieAt((unit.header.offset + unit.header.typeOffset) as DebugInfoOffset);
+        const own = die.name;
+        const names = own === undefined || die.flag(DW_AT.declaration) ? [] : [own];
+        if (die.tag === DW_TAG.enumeration_type) {
+          for (const entry of die.children()) if (entry.name !== undefined) names.push(entry.name);
+        }
+        for (const one of names) {
+          const known = this.typesByName.get(one);
+          if (known) known.push(die);
+          else this.typesByName.set(one, [die]);
+        }
+      }
+    }
+    return this.typesByName.get(name) ?? [];
   }
 
   /** The address ranges of .debug_aranges; empty where there is no such section. */

@@ -34,6 +34,9 @@ export function manglingOf(name: string): 'c++' | 'rust' | undefined {
   return /17h[0-9a-f]{16}E(?:\.|$)/.test(name) ? 'rust' : 'c++';
 }
 
+/** No compiler writes longer names; a damaged one may be made to read for ever. */
+const LONGEST = 1 << 16;
+
 /** What the library calls the symbols that a compiler makes up, and what everybody else does. */
 const SPECIAL: readonly (readonly [RegExp, string])[] = [
   [/^\{vtable\((.*)\)\}$/s, 'vtable for $1'],
@@ -64,10 +67,18 @@ const SUFFIXES: Readonly<Record<string, string>> = {
  */
 export function demangle(name: string, options: DemangleOptions = {}): string {
   const language = manglingOf(name);
-  if (language === undefined) return name;
+  if (language === undefined || name.length > LONGEST) return name;
   const library = load(options);
   const run = (mangled: string): string | undefined => {
-    const text = library(mangled);
+    let text: string;
+    try {
+      text = library(mangled);
+    } catch (error) {
+      // A name that makes the library stumble is no name of its schemes; what it left behind is not used again.
+      if (!(error instanceof WebAssembly.RuntimeError) && !(error instanceof RangeError)) throw error;
+      loaded = undefined;
+      return undefined;
+    }
     // What it can't read it gives back, less the first underscore.
     return text === mangled || text === mangled.slice(1) ? undefined : text;
   };

@@ -1,6 +1,7 @@
 // The index of a program's debug information: made once, kept, made anew where it is damaged.
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { layoutIndex } from '../../src/debug-index/build-index.js';
 import { Scanner } from '../../src/debug-index/scan.js';
@@ -135,4 +136,35 @@ test('an aborted scan throws the reason', async () => {
   const other = new Dwarf(openElf(compile(folder.path, 'other', ['-O1', '-Wl,--build-id=sha1'])));
   const signal = AbortSignal.abort(new Error('enough'));
   await expect(openDebugIndex(other, { cacheFolder, signal })).rejects.toThrow('enough');
+});
+
+test('threads make the same index, and several may make it at once', async () => {
+  const workerFile = join(folder.path, 'worker.mjs');
+  await build({
+    entryPoints: [new URL('../../src/debug-index/worker.ts', import.meta.url).pathname],
+    outfile: workerFile,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    conditions: ['source'],
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+    },
+  });
+  const other = join(folder.path, 'cache-threads');
+  const steps: number[] = [];
+  const progress = { update: (_: string, done?: number) => void steps.push(done ?? -1), finish() {} };
+  const made = await Promise.all(
+    [2, 2, 0, 1].map((workers) => openDebugIndex(dwarf, { cacheFolder: other, workers, workerFile, progress })),
+  );
+  for (const one of made) {
+    expect(one.counts()).toEqual(index.counts());
+    one.close();
+  }
+  expect(steps.at(-1)).toBe(1);
+  const id = dwarf.elf.buildId()!;
+  const file = (cache: string) => readFileSync(join(cache, 'symbols', id, 'dwarf.index'));
+  expect(file(other).equals(file(cacheFolder))).toBe(true);
+  expect(readdirSync(join(other, 'symbols', id)).sort()).toEqual(['dwarf.index', 'dwarf.index.stamp']);
 });

@@ -28,9 +28,11 @@ describe.each([
   ['DWARF 2', ['-gdwarf-2', '-gstrict-dwarf']],
   ['DWARF 4', ['-gdwarf-4']],
   ['DWARF 5', ['-gdwarf-5']],
+  ['DWARF 4 with type units', ['-gdwarf-4', '-fdebug-types-section']],
+  ['DWARF 5 with type units', ['-gdwarf-5', '-fdebug-types-section']],
 ] as const)('types of %s', (name, flags) => {
   test('have the facts that the source says', async () => {
-    const s = await symbolsOf(name.replace(' ', '-'), flags, SOURCE);
+    const s = await symbolsOf(name.replaceAll(' ', '-'), flags, SOURCE);
     const facts = (id: number | undefined): TypeFacts => s.typeFacts(id!);
     const struct = facts(s.type('struct flags'));
     if (struct.kind !== 'struct') throw new Error('no structure');

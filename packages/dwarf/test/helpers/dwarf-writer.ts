@@ -21,6 +21,11 @@ export interface UnitOptions {
 
 /** Makes the debug information of one unit and opens it. */
 export function dwarfOf(root: EntrySpec, sections: readonly SectionSpec[] = [], options: UnitOptions = {}): Dwarf {
+  return new Dwarf(openElf(writeDwarf(root, sections, options), 'made'));
+}
+
+/** Writes an ELF file with the debug information of one unit. */
+export function writeDwarf(root: EntrySpec, sections: readonly SectionSpec[] = [], options: UnitOptions = {}): Buffer {
   const { version = 5, little = true, addressSize = 8, offsetSize = 4, unitType = 1 } = options;
   const abbreviations = new ByteWriter(little);
   const entries = new ByteWriter(little);
@@ -58,17 +63,12 @@ export function dwarfOf(root: EntrySpec, sections: readonly SectionSpec[] = [], 
   if (offsetSize === 8) info.u32(0xffff_ffff).u64(length);
   else info.u32(length);
   info.bytes(header.finish()).bytes(entries.finish());
-  return new Dwarf(
-    openElf(
-      writeElf(
-        [
-          { name: '.debug_info', bytes: info.finish() },
-          { name: '.debug_abbrev', bytes: abbreviations.finish() },
-          ...sections,
-        ],
-        { little, is64: addressSize === 8 },
-      ),
-      'made',
-    ),
+  return writeElf(
+    [
+      { name: '.debug_info', bytes: info.finish() },
+      { name: '.debug_abbrev', bytes: abbreviations.finish() },
+      ...sections,
+    ],
+    { little, is64: addressSize === 8 },
   );
 }

@@ -46,9 +46,14 @@ export function exerciseElf(bytes: Uint8Array): BinaryFault[] {
       run(() => elf.sectionBytes(section));
   }
   run(() => {
-    for (const symbol of elf.symbols()) void symbol;
+    // A few questions and many are answered by different ways.
     elf.symbols().find('main');
     elf.symbols().functionAt(0x1139n);
+    for (const symbol of elf.symbols()) void symbol;
+    for (let count = 0; count < 40; count++) {
+      elf.symbols().find('main');
+      elf.symbols().functionAt(0x1139n);
+    }
   });
   const dwarf = new Dwarf(elf);
   const units = run(() => dwarf.units()) ?? [];
@@ -111,9 +116,9 @@ function evaluateQuietly(block: Uint8Array, unit: Dwarf['units'] extends () => r
 }
 
 /** Decodes and prints every type of a BTF blob. */
-export function exerciseBtf(bytes: Uint8Array): BinaryFault[] {
+export function exerciseBtf(bytes: Uint8Array, base?: Uint8Array): BinaryFault[] {
   const faults: BinaryFault[] = [];
-  const parsed = attempt(() => parseBtf(bytes, 'fuzzed'));
+  const parsed = attempt(() => parseBtf(bytes, 'fuzzed', base && parseBtf(base, 'base')));
   if (!parsed.ok) return [parsed.fault];
   const btf = parsed.value;
   for (const id of btf.ids()) {

@@ -75,3 +75,30 @@ test('tens of thousands of real symbols read as c++filt has them', () => {
   // Where they differ: packs of functions' parameters, and `std::istream` in place of what it stands for.
   expect(equal / list.length).toBeGreaterThan(0.97);
 }, 120_000);
+
+test('damaged names are told as they stand, or as something, and do no harm', () => {
+  const good = [
+    '_ZNKSt6vectorIiSaIiEE4sizeEv',
+    '_ZN4node4wasi4WASI12WasiFunctionIPFjRS1_NS0_10WasmMemoryEjEXadL_ZNS1_7FdCloseES3_S4_jEEjJjEE12FastCallbackEv',
+    '_RNvMsr_NtCs3ssYzQotkvD_3std4pathNtB5_7PathBuf3newCs15kBYyAo9fc_7mycrate',
+    '_RINvNtC3std3mem8align_ofjE',
+    '_ZN4core3fmt9Formatter9write_str17h05af221e174051e9E',
+  ];
+  let state = 20251;
+  const pick = (count: number) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return (state >>> 8) % count;
+  };
+  const letters = 'ZNSt_IEPKRJDTLXadvijm0123456789.$ é';
+  for (let round = 0; round < 5000; round++) {
+    const name = [...good[round % good.length]!];
+    for (let hits = 1 + pick(4); hits > 0; hits--) {
+      const at = 2 + pick(name.length - 2);
+      if (pick(4) === 0) name.splice(at, 1 + pick(5));
+      else if (pick(3) === 0) name.splice(at, 0, ...name.slice(at, at + pick(20)));
+      else name[at] = letters[pick(letters.length)]!;
+    }
+    expect(typeof demangle(name.join(''))).toBe('string');
+  }
+  expect(demangle('_ZN1A1fEv')).toBe('A::f()');
+});
