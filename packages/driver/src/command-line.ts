@@ -245,6 +245,8 @@ function checkTogether(values: Values): void {
   exclude('monitor', 'b', '');
   exclude('monitor', 'json', '');
   exclude('monitor', 'remote', '');
+  exclude('b', 'remote', ': the files would be over there');
+  exclude('from', 'remote', ': the script is built for the kernel over there');
   exclude('vm', 'remote', ': each says where to run');
   exclude('disable-cache', 'poison-cache', '');
   exclude('l', 'L', '');

@@ -1,6 +1,6 @@
 // Pass 5 in the embedded guest: the same module, and the same staprun, run by the guest's own Node from the shared files.
-import { open } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { open, writeFile } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ReadStream } from 'node:tty';
 import { DiagnosticError } from '@stapkit/pass';
 import { connectGuest, type Guest, type GuestProcess, guestsFolder, listGuests, startGuest } from '@stapkit/vm';
@@ -27,10 +27,12 @@ export async function runStaprunInGuest(
 ): Promise<number> {
   const { io, options } = settings;
   const terminal = options.monitor === undefined ? undefined : openTerminal(io);
-  const output = options.outputFile === undefined ? undefined : await openOutput(resolve(io.cwd, options.outputFile));
+  const streamed = options.outputFile !== undefined && !options.bulk;
+  const output = streamed ? await openOutput(resolve(io.cwd, options.outputFile)) : undefined;
   try {
     const guest = await openGuest(settings, place);
     try {
+      if (options.bulk) await guest.capture({ argv: ['mkdir', '-p', bulkFolder()] });
       let child: GuestProcess | undefined;
       const forward = (): void => {
         const reason: unknown = io.signal.reason;
@@ -44,7 +46,8 @@ export async function runStaprunInGuest(
           path: join(packageFolder('staprun'), 'bundle', 'staprun.cjs'),
           argv: words,
           cwd: io.cwd,
-          ...(terminal ? { env: terminal.env, stdin: io.stdin } : {}),
+          env: { ...passedOn(io.env), ...terminal?.env },
+          ...(terminal ? { stdin: io.stdin } : {}),
           onStart: (started) => {
             child = started;
             if (io.signal.aborted) forward();
@@ -58,6 +61,7 @@ export async function runStaprunInGuest(
             io.stderr(Buffer.from(chunk).toString('utf8'));
           },
         });
+        if (options.bulk) await fetchBulkFiles(guest, resolve(io.cwd, options.outputFile ?? BULK_NAME));
         return result.code ?? 1;
       } finally {
         io.signal.removeEventListener('abort', forward);
@@ -70,6 +74,49 @@ export async function runStaprunInGuest(
     terminal?.close();
     await output?.close();
   }
+}
+
+/** What staprun goes by of this environment: who called it through sudo, the time zone, the colors. */
+function passedOn(env: CommandIo['env']): Record<string, string> {
+  const names = ['SUDO_UID', 'SUDO_GID', 'TZ', 'SYSTEMTAP_COLORS'];
+  return Object.fromEntries(names.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])));
+}
+
+/** Files of bulk mode are called stpd_cpu0, … where -o names none. */
+const BULK_NAME = 'stpd';
+
+/** Where bulk files are in the guest until the run is over: what is written elsewhere is gone with it. */
+function bulkFolder(): string {
+  return `/run/stapkit-bulk-${process.pid}`;
+}
+
+/** What `-o` is for the guest's staprun in bulk mode. */
+export function bulkFileInGuest(outputFile: string | undefined): string {
+  return join(bulkFolder(), basename(outputFile ?? BULK_NAME));
+}
+
+/** Brings the files of a bulk run here. */
+async function fetchBulkFiles(guest: Guest, outputFile: string): Promise<void> {
+  const { stdout } = await guest.capture({ argv: ['ls', bulkFolder()] });
+  const unnamed = basename(outputFile) === BULK_NAME;
+  for (const name of stdout.toString('utf8').split('\n').filter(Boolean)) {
+    const file = join(dirname(outputFile), unnamed ? name.replace(/^stpd_/, 'stpd_cpu') : name);
+    try {
+      await writeFile(file, await guest.readFile(join(bulkFolder(), name)));
+    } catch (error) {
+      throw cannotWrite(file, error);
+    }
+  }
+  await guest.capture({ argv: ['rm', '-rf', bulkFolder()] });
+}
+
+function cannotWrite(path: string, error: unknown): DiagnosticError {
+  return new DiagnosticError({
+    code: 'driver/output',
+    severity: 'error',
+    class: 'usage',
+    message: `cannot write ${path}: ${(error as Error).message}`,
+  });
 }
 
 /**
@@ -104,12 +151,7 @@ async function openOutput(path: string) {
   try {
     return await open(path, 'w');
   } catch (error) {
-    throw new DiagnosticError({
-      code: 'driver/output',
-      severity: 'error',
-      class: 'usage',
-      message: `cannot write ${path}: ${(error as Error).message}`,
-    });
+    throw cannotWrite(path, error);
   }
 }
 

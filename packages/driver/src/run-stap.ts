@@ -34,6 +34,7 @@ export async function runStap(options: StapOptions, io: CommandIo, reporter: Rep
     return 0;
   }
   const start = options.from === undefined ? undefined : await readIntermediate(options.from);
+  if (options.remotes.length > 0 && !isListing(options)) return await runElsewhere(options, cache, io, reporter);
   const place = await choosePlace(withoutRun(options), cache, reporter.context(0, io.signal), (release) =>
     prepareGuest(release, io, reporter),
   );
@@ -52,6 +53,31 @@ export async function runStap(options: StapOptions, io: CommandIo, reporter: Rep
       await keepTemporaryFolder(temporary);
       reporter.line(`Keeping temporary directory "${temporary}"`);
     } else await removeTemporaryFolder(temporary);
+  }
+}
+
+/** `--remote` */
+async function runElsewhere(options: StapOptions, cache: string, io: CommandIo, reporter: Reporter): Promise<number> {
+  const { runRemotes } = await import('./run-remote.js');
+  const temporary = await makeTemporaryFolder(options.temporaryFolder);
+  // Output files are written here, except those of a flight recorder, which outlives us.
+  const { outputFile: _file, rotate: _size, ...rest } = options;
+  const staprunOptions = options.flightRecorder ? options : rest;
+  try {
+    const status = await runRemotes(
+      { options, cache, temporary, io, reporter },
+      {
+        staprunWords: (path) => staprunArguments(staprunOptions, { path }),
+        failed: (result) => {
+          reporter.line(`Pass ${result.failed}: ${FAILURE_WORDS[result.failed!]}  [man error::pass${result.failed}]`);
+          return 1;
+        },
+      },
+    );
+    if (status !== 0) reporter.line(`Pass 5: ${FAILURE_WORDS[5]}  [man error::pass5]`);
+    return status;
+  } finally {
+    await removeTemporaryFolder(temporary);
   }
 }
 
@@ -140,12 +166,10 @@ async function runInGuest(
   place: Extract<Place, { where: 'guest' }>,
   module: { path: string; name: string },
 ): Promise<number> {
-  const { runStaprunInGuest } = await import('./guest-run.js');
-  return await runStaprunInGuest(
-    settings,
-    place,
-    staprunArguments({ ...settings.options, outputFile: undefined }, module),
-  );
+  const { bulkFileInGuest, runStaprunInGuest } = await import('./guest-run.js');
+  const { options } = settings;
+  const outputFile = options.bulk ? bulkFileInGuest(options.outputFile) : undefined;
+  return await runStaprunInGuest(settings, place, staprunArguments({ ...options, outputFile }, module));
 }
 
 /** The words for `staprun` that say what the options of `stap` say about the run. */

@@ -1,0 +1,120 @@
+// Options whose effect shows in a run: each once, in the guest.
+import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { command, root, scratchFolder, stap } from './harness.js';
+
+const vm = (...argv: string[]) => stap(['--vm', ...argv]);
+
+describe('what a run is given', () => {
+  test('a script on standard input, and one that is a program of its own', async () => {
+    expect(await stap(['--vm', '-', '7'], { stdin: 'probe begin { println($1 * 6) exit() }' })).toMatchObject({
+      status: 0,
+      stdout: '42\n',
+    });
+    const file = join(scratchFolder(), 'program');
+    writeFileSync(file, '#!/usr/bin/env stap\nprobe begin { printf("%s runs\\n", @1) exit() }\n');
+    chmodSync(file, 0o755);
+    const ended = await command([file, 'it'], { env: { PATH: `${root}:${process.env['PATH']}`, SYSTEMTAP_DIR: '' } });
+    expect(ended).toMatchObject({ status: 0, stdout: 'it runs\n' });
+  });
+
+  test('-w drops warnings of the script, -W makes those of the passes errors', async () => {
+    const script = 'probe begin { warn("careful") exit() }';
+    expect((await vm('-e', script)).stderr).toContain('WARNING: careful');
+    expect((await vm('-w', '-e', script)).stderr).toBe('');
+    const elided = await vm('-W', '-e', 'probe begin { x = 1 exit() }');
+    expect(elided.status).toBe(1);
+    expect(elided.stderr).toContain('Pass 2: analysis failed.');
+  });
+
+  test('--suppress-handler-errors, --skip-badvars and -u', async () => {
+    const script = 'global n probe timer.ms(20) { if (n++ > 3) exit() println(1 / (n % 2)) }';
+    expect(await vm('--suppress-handler-errors', '-e', script)).toMatchObject({ status: 0, stderr: '' });
+    const bad = await vm(
+      '--skip-badvars',
+      '-e',
+      'probe vfs.read { println($nosuch) println(@cast(8, "struct file", "kernel")->f_flags) exit() }',
+    );
+    expect(bad).toMatchObject({ status: 0, stdout: '0\n0\n' });
+    expect(bad.stderr).toContain("WARNING: unable to find local 'nosuch' in vfs_read");
+    expect(await vm('-u', '-e', 'global unused probe begin { println("unoptimized") exit() }')).toMatchObject({
+      status: 0,
+    });
+  });
+
+  test('--modinfo, -m, -B and -k', async () => {
+    const folder = scratchFolder();
+    const ended = await stap(
+      ['--vm', '-p4', '-k', '-m', 'opts', '--modinfo', 'author=me', '-e', 'probe begin { exit() }'],
+      { cwd: folder },
+    );
+    expect(ended).toMatchObject({ status: 0 });
+    const module = readFileSync(join(folder, 'opts.ko')).toString('latin1');
+    expect(module).toContain('author=me\0');
+    const kept = /^Keeping temporary directory "(.+)"$/m.exec(ended.stderr)?.[1] ?? '';
+    expect(readdirSync(kept).some((name) => name.endsWith('.c'))).toBe(true);
+  });
+});
+
+describe('-c and -x', () => {
+  test('the command starts when all probes are armed, and its end is the end of the run', async () => {
+    const script =
+      'probe begin { printf("begin %d\\n", target() > 1) } probe syscall.* if (0) {} probe kernel.trace("sched_process_exec") { if (pid() == target()) println("exec") } probe end { println("end") }';
+    const ended = await vm('-c', 'echo the command', '-e', script.replace('probe syscall.* if (0) {} ', ''));
+    expect(ended).toMatchObject({ status: 0, stderr: '' });
+    const lines = ended.stdout.trim().split('\n');
+    expect(lines[0]).toBe('begin 1');
+    expect(lines.at(-1)).toBe('end');
+    expect(lines).toContain('the command');
+  });
+
+  test('-x sets target(), and a pid that nobody has is an error', async () => {
+    expect(await vm('-x', '1', '-e', 'probe begin { println(target()) exit() }')).toMatchObject({
+      status: 0,
+      stdout: '1\n',
+    });
+    const none = await vm('-x', '4194303', '-e', 'probe begin { exit() }');
+    expect(none.status).toBe(1);
+    expect(none.stderr).toContain('there is no process 4194303');
+  });
+});
+
+describe('output', () => {
+  test('-t prints what each probe costs, as SystemTap does, also where the run fails', async () => {
+    const { stdout } = await vm('-t', '-e', 'global n probe vfs.read { if (n++ > 20) exit() }');
+    expect(stdout).toMatch(
+      /^----- probe hit report: \nkernel\.function\("vfs_read\S*"\), \(<input>:1:10\), hits: \d+, cycles: \d+min\/\d+avg\/\d+max, variance: \d+, from: kernel\.function\("vfs_read\S*"\) from: vfs\.read, index: 0\n----- refresh report:\n$/,
+    );
+    const failed = await vm('-t', '-e', 'probe begin { error("stop") }');
+    expect(failed.stdout).toContain('begin, (<input>:1:1), hits: 1, cycles:');
+  });
+
+  test('-b writes a file a CPU, and stap-merge puts them in order', async () => {
+    const folder = scratchFolder();
+    const script = 'global n probe timer.profile { printf("%d\\n", n++) if (n > 40) exit() }';
+    expect(await stap(['--vm', '-b', '-o', 'trace', '-e', script], { cwd: folder })).toMatchObject({
+      status: 0,
+      stdout: '',
+    });
+    const files = readdirSync(folder).sort();
+    expect(files.every((name) => /^trace_\d+$/.test(name))).toBe(true);
+    const merge = ['node', join(root, 'packages/staprun/bundle/stap-merge.cjs'), ...files];
+    const merged = await command(merge, { cwd: folder });
+    const numbers = merged.stdout.trim().split('\n').map(Number);
+    expect(numbers.length).toBeGreaterThan(40);
+    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+    expect(await stap(['--vm', '-b', '-e', 'probe begin { println("x") exit() }'], { cwd: folder })).toMatchObject({
+      status: 0,
+    });
+    expect(readdirSync(folder).some((name) => /^stpd_cpu\d+$/.test(name))).toBe(true);
+  });
+});
+
+describe('--monitor', () => {
+  test('needs a terminal, and says so', async () => {
+    const ended = await vm('--monitor', '-e', 'probe begin { exit() }');
+    expect(ended.status).toBe(1);
+    expect(ended.stderr).toContain('a monitor needs a terminal');
+  });
+});
