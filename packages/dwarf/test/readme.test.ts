@@ -1,6 +1,7 @@
 // The examples of the README run as they stand, and print what they say they print.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { afterAll, expect, test } from 'vitest';
 import * as library from '../src/index.js';
 import { BtfWriter } from './helpers/bytes.js';
@@ -55,4 +56,28 @@ test('the example of a program', async () => {
   const lines = await run(examples[1]!, { program });
   expect(lines[0]).toEqual(['main', 3]);
   expect(lines.flat()).toEqual(expect.arrayContaining(['answer', 'int']));
+});
+
+const SAMPLE = `struct point { int x; int y; };
+extern int add(struct point *point);
+static inline __attribute__((always_inline)) int twice(int value) { return value * 2; }
+__attribute__((noipa)) int add(struct point *point) { return twice(point->x) + point->y; }
+int main(void) { struct point p = { 1, 2 }; return add(&p); }
+`;
+
+/** What the example's comments say that it prints. */
+const said = (example: string) => [...example.matchAll(/^\/\/ → (.*)$/gm)].map((match) => match[1]!);
+const printed = (lines: unknown[][]) =>
+  lines.map((values) => values.map((value) => (typeof value === 'string' ? value : inspect(value))).join(' '));
+
+test.each([
+  ['a variable’s place and the caller’s frame', 'expressionAt'],
+  ['names', 'demangle('],
+  ['the index', 'openDebugIndex('],
+])('the example of %s', async (_, word) => {
+  const program = compile(folder.path, 'sample', ['-O2', '-gdwarf-5', '-Wl,--build-id=sha1'], SAMPLE);
+  const example = examples.find((one) => one.includes(word))!;
+  const lines = await run(example, { program, cacheFolder: join(folder.path, 'cache') });
+  expect(said(example).length).toBeGreaterThan(0);
+  expect(printed(lines)).toEqual(said(example));
 });

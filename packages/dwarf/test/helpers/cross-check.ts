@@ -350,7 +350,15 @@ export async function compareAddresses(dwarf: Dwarf, addresses: readonly bigint[
     const unit = dwarf.unitForAddress(bytes64(/^[0-9a-f]+/.exec(text)![0]));
     return text.replace(/^([0-9a-f]+, \S+ )[^:]*/, `$1${short(unit?.name)}`);
   };
-  return compare('addresses', own(), shown(), {}, (a, b) => a === b || unitsFile(a) === b);
+  // Where there is no debug information it takes the file from the symbol before a local one.
+  const bySymbolAlone = (text: string) => text.replace(/^([0-9a-f]+), \S+ [^: ]+:\?$/, '$1');
+  return compare(
+    'addresses',
+    own(),
+    shown(),
+    {},
+    (a, b) => a === b || unitsFile(a) === b || (/^[0-9a-f]+$/.test(a) && bySymbolAlone(b) === a),
+  );
 }
 
 /** Every type of a BTF blob, in bpftool's words. */
