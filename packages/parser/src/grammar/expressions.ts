@@ -419,6 +419,12 @@ export function readIdentifier(reader: Reader): Identifier {
   return { kind: 'identifier', ...reader.place(token), name: token.text };
 }
 
+/** Operators that reach into the kernel unchecked are for guru mode and tapset files. */
+function checkPrivileged(reader: Reader, token: ScriptToken): void {
+  if (reader.stream.options.embeddedCode) return;
+  reader.error('privileged-operator', `using ${token.symbol} operator not permitted; need stap -g`, token);
+}
+
 /** Reads `%{ … %}`; SystemTap allows it in privileged scripts alone. */
 export function readEmbedded(reader: Reader, what = 'embedded code'): EmbeddedCode {
   const { token } = reader;
@@ -646,9 +652,7 @@ function readOperation(reader: Reader): Expression {
       return { kind: 'probewrite', ...reader.place(token), variable };
     }
     case '@const': {
-      if (!reader.stream.options.embeddedCode) {
-        reader.error('const', 'using @const operator not permitted; need stap -g', token);
-      }
+      checkPrivileged(reader, token);
       reader.expect('(');
       const text = readText(reader, 'expected string');
       reader.expect(')');
@@ -665,6 +669,7 @@ function readOperation(reader: Reader): Expression {
     }
     case '@kderef':
     case '@uderef': {
+      if (name === '@kderef') checkPrivileged(reader, token);
       reader.expect('(');
       const size = readNumber(reader);
       reader.expect(',');
@@ -681,6 +686,7 @@ function readOperation(reader: Reader): Expression {
     }
     case '@kregister':
     case '@uregister': {
+      if (name === '@kregister') checkPrivileged(reader, token);
       reader.expect('(');
       const register = readNumber(reader);
       reader.expect(')');
