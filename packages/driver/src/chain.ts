@@ -319,7 +319,7 @@ export class FrontEnd {
         ? { name: options.moduleName, outputFolder: this.settings.io.cwd }
         : options.lastPass === 5
           ? { instance: process.pid, outputFolder: temporary }
-          : options.disableCache
+          : options.disableCache || options.signing
             ? { instance: process.pid, outputFolder: this.settings.io.cwd }
             : {}),
       temporaryFolder: temporary,
@@ -327,6 +327,7 @@ export class FrontEnd {
       features: async () => (await this.symbols(context)).features,
       makeOptions: options.makeOptions,
       modinfo: options.modinfo,
+      ...(options.signing ? { signing: options.signing } : {}),
       cache: options.disableCache ? 'off' : options.poisonCache ? 'poison' : 'use',
     };
   }

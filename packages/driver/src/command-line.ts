@@ -177,6 +177,7 @@ function toOptions(values: Values, env: Environment): StapOptions {
     ...defined('temporaryFolder', values.text('tmpdir')),
     ...defined('dumpAfter', values.text('dump-after')),
     ...defined('downloadDebuginfo', downloadOf(values)),
+    ...defined('signing', signingOf(values)),
   };
   return {
     ...(script ? { script } : {}),
@@ -291,6 +292,15 @@ function modinfoOf(values: Values): string[] {
   const bad = entries.find((entry) => !/^[A-Za-z_]\w*=/.test(entry));
   if (bad !== undefined) throw usage('bad-definition', `'${bad}' is no definition: --modinfo takes NAME=VALUE`);
   return entries;
+}
+
+function signingOf(values: Values): StapOptions['signing'] {
+  const value = values.text('sign-module');
+  if (value === undefined) return undefined;
+  const comma = value.lastIndexOf(',');
+  const [key, certificate] = [value.slice(0, comma), value.slice(comma + 1)];
+  if (comma > 0 && certificate !== '') return { key, certificate };
+  throw usage('bad-signing', `'${value}' names no key with its certificate: --sign-module takes KEY,CERT`);
 }
 
 function downloadOf(values: Values): StapOptions['downloadDebuginfo'] {

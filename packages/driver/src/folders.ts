@@ -1,6 +1,7 @@
 // Where stapkit keeps things: the cache, the data folders of its packages, temporary folders.
 import {
   existsSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -127,7 +128,7 @@ function sweepTemporaryFolders(base: string): void {
     const folder = join(base, name);
     try {
       // Another user's, and one whose maker did not get as far as to sign it, are left alone.
-      if (statSync(folder).uid !== process.getuid?.()) continue;
+      if (lstatSync(folder).uid !== process.getuid?.()) continue;
       const owner = readFileSync(join(folder, OWNER_FILE), 'latin1');
       if (owner !== '' && processIdentity(Number.parseInt(owner, 10)) !== owner) {
         rmSync(folder, { recursive: true, force: true });

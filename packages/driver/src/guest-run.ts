@@ -1,8 +1,9 @@
 // Pass 5 in the embedded guest: the same module, and the same staprun, run by the guest's own Node from the shared files.
-import { open, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ReadStream } from 'node:tty';
-import { DiagnosticError } from '@stapkit/pass';
+import { type Diagnostic, DiagnosticError } from '@stapkit/pass';
+import { OutputFiles } from '@stapkit/staprun';
 import { connectGuest, type Guest, type GuestProcess, guestsFolder, listGuests, startGuest } from '@stapkit/vm';
 import type { ChainSettings } from './chain.js';
 import { packageFolder } from './folders.js';
@@ -25,10 +26,13 @@ export async function runStaprunInGuest(
   place: GuestPlace,
   words: readonly string[],
 ): Promise<number> {
-  const { io, options } = settings;
+  const { io, options, reporter } = settings;
+  const { outputFile, flightRecorder } = options;
   const terminal = options.monitor === undefined ? undefined : openTerminal(io);
-  const streamed = options.outputFile !== undefined && !options.bulk;
-  const output = streamed ? await openOutput(resolve(io.cwd, options.outputFile)) : undefined;
+  const output =
+    outputFile === undefined || options.bulk || flightRecorder ? undefined : await openOutput(settings, outputFile);
+  const rotate = (): void => output?.requestRotation();
+  process.on('SIGUSR2', rotate);
   try {
     const guest = await openGuest(settings, place);
     try {
@@ -61,8 +65,17 @@ export async function runStaprunInGuest(
             io.stderr(Buffer.from(chunk).toString('utf8'));
           },
         });
-        if (options.bulk) await fetchBulkFiles(guest, resolve(io.cwd, options.outputFile ?? BULK_NAME));
-        return result.code ?? 1;
+        if (options.bulk && !flightRecorder)
+          await fetchBulkFiles(guest, resolve(io.cwd, options.outputFile ?? BULK_NAME));
+        const status = result.code ?? 1;
+        if (flightRecorder && status === 0 && !options.suppressWarnings) {
+          reporter.line(
+            outputFile === undefined
+              ? 'The module is in the guest: stap vm run staprun -A NAME'
+              : `The process and its files are in the guest: stap vm run cat ${outputFile}…; stap vm run kill PID`,
+          );
+        }
+        return status;
       } finally {
         io.signal.removeEventListener('abort', forward);
         io.forceSignal.removeEventListener('abort', force);
@@ -72,6 +85,7 @@ export async function runStaprunInGuest(
     }
   } finally {
     terminal?.close();
+    process.off('SIGUSR2', rotate);
     await output?.close();
   }
 }
@@ -147,12 +161,13 @@ function openTerminal(io: CommandIo): { readonly env: Record<string, string>; cl
 }
 
 /** `-o` names a file of this machine, which the guest sees but can't write: what arrives is written here. */
-async function openOutput(path: string) {
-  try {
-    return await open(path, 'w');
-  } catch (error) {
-    throw cannotWrite(path, error);
-  }
+async function openOutput({ io, options }: ChainSettings, name: string): Promise<OutputFiles> {
+  const [megabytes, count] = options.rotate?.split(',') ?? [];
+  return await OutputFiles.open({
+    name: resolve(io.cwd, name),
+    ...(megabytes === undefined ? {} : { size: Number(megabytes) * 1024 * 1024 }),
+    ...(count === undefined ? {} : { count: Number(count) }),
+  });
 }
 
 async function openGuest(settings: ChainSettings, place: GuestPlace): Promise<Guest> {
@@ -169,6 +184,7 @@ async function openGuest(settings: ChainSettings, place: GuestPlace): Promise<Gu
       if (!(error instanceof DiagnosticError)) throw error;
     }
   }
+  if (settings.options.flightRecorder) throw new DiagnosticError(nothingStays());
   try {
     return await startGuest({
       cacheFolder: cache,
@@ -180,4 +196,15 @@ async function openGuest(settings: ChainSettings, place: GuestPlace): Promise<Gu
   } finally {
     reporter.progress.finish();
   }
+}
+
+/** A guest of a run's own goes with the run, and takes the module along. */
+function nothingStays(): Diagnostic {
+  return {
+    code: 'driver/guest-goes',
+    severity: 'error',
+    class: 'usage',
+    message: 'a flight recorder (-F) needs a guest that stays: the one booted for this run would end with it',
+    hints: ['keep one: stap vm start', 'then run this again; `stap vm stop` ends the guest and all that runs in it'],
+  };
 }

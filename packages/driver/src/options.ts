@@ -36,6 +36,8 @@ export interface StapOptions {
   readonly makeOptions: readonly string[];
   /** `--modinfo`, as written */
   readonly modinfo: readonly string[];
+  /** `--sign-module` */
+  readonly signing?: { readonly key: string; readonly certificate: string };
   /** `-I` */
   readonly tapsetFolders: readonly string[];
   /** `-o` */

@@ -168,8 +168,22 @@ async function runInGuest(
 ): Promise<number> {
   const { bulkFileInGuest, runStaprunInGuest } = await import('./guest-run.js');
   const { options } = settings;
-  const outputFile = options.bulk ? bulkFileInGuest(options.outputFile) : undefined;
-  return await runStaprunInGuest(settings, place, staprunArguments({ ...options, outputFile }, module));
+  // What goes to the background writes its files there; else what arrives is written here.
+  const { outputFile: _file, rotate: _size, ...rest } = options;
+  const there = options.flightRecorder
+    ? options
+    : options.bulk
+      ? { ...options, outputFile: bulkFileInGuest(options.outputFile) }
+      : rest;
+  return await runStaprunInGuest(settings, place, staprunArguments(there, module));
+}
+
+/** The size of each CPU's buffer of a flight recorder in memory, where `-s` says nothing. */
+const RECORDER_MEGABYTES = 1;
+
+/** `-F` without `-o`. */
+function inMemory(options: StapOptions): boolean {
+  return options.flightRecorder && options.outputFile === undefined;
 }
 
 /** The words for `staprun` that say what the options of `stap` say about the run. */
@@ -181,7 +195,9 @@ function staprunArguments(options: StapOptions, module: { path: string }): strin
   if (options.targetPid !== undefined) words.push('-x', String(options.targetPid));
   if (options.command !== undefined) words.push('-c', options.command);
   if (options.timeout !== undefined) words.push('--timeout', String(options.timeout));
-  if (options.bufferMegabytes !== undefined) words.push('-b', String(options.bufferMegabytes));
+  // What is held for a reader that may never come should not take much room.
+  const bufferMegabytes = options.bufferMegabytes ?? (inMemory(options) ? RECORDER_MEGABYTES : undefined);
+  if (bufferMegabytes !== undefined) words.push('-b', String(bufferMegabytes));
   if (options.rotate !== undefined) words.push('-S', options.rotate);
   if (options.flightRecorder) words.push(options.outputFile === undefined ? '-L' : '-D');
   if (options.bulk) words.push('--bulk');

@@ -155,7 +155,7 @@ class Build {
   async run(): Promise<BuiltModule> {
     const { options } = this;
     const runtime = runtimeKey(options);
-    const { key, name } = moduleKey(this.module, [runtime, ...(options.modinfo ?? [])].join('\0'));
+    const { key, name } = moduleKey(this.module, [runtime, ...this.modinfo()].join('\0'));
     if (options.cache !== 'off') expectTrusted(options.cacheFolder);
     const cachePath = entryPath(options.cacheFolder, key, name);
     const cached = (options.cache ?? 'use') === 'use' ? readEntry(cachePath) : undefined;
@@ -392,10 +392,20 @@ class Build {
     return [path];
   }
 
-  /** `--modinfo`: entries are texts with a NUL behind each, in a section that the linker joins with the template's. */
+  /**
+   * What the module's information says beside the template's own: the build id of the kernel that it is for, by which
+   * staprun tells a kernel of the same release from this very one, and `--modinfo`.
+   */
+  private modinfo(): readonly string[] {
+    const { buildId } = this.module;
+    const known = buildId !== undefined && /^[0-9a-f]+$/.test(buildId);
+    return [...(known ? [`kernel_build_id=${buildId}`] : []), ...(this.options.modinfo ?? [])];
+  }
+
+  /** Entries are texts with a NUL behind each, in a section that the linker joins with the template's. */
   private addModinfo(like: string): string[] {
-    const { modinfo } = this.options;
-    if (modinfo === undefined || modinfo.length === 0) return [];
+    const modinfo = this.modinfo();
+    if (modinfo.length === 0) return [];
     const path = join(this.folder, 'modinfo.o');
     const text = Buffer.from(modinfo.map((entry) => `${entry}\0`).join(''));
     this.write(path, writeSectionObject(readObject(readFileSync(like), like), '.modinfo', text));

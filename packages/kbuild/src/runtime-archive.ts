@@ -10,6 +10,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
   statSync,
   utimesSync,
@@ -133,32 +134,42 @@ export async function openRuntime(options: RuntimeOptions, ctx: PassContext): Pr
 }
 
 /**
- * Refuses a cache folder that somebody else could put modules into: what is read from it is loaded into the kernel.
+ * Refuses a cache folder that somebody else could put modules into: what is read from it is loaded into the kernel. The
+ * folders above count too, since whoever may write to one of them can put another in the place of what lies below.
  *
  * @throws DiagnosticError where the folder is there and belongs to another user, or anybody may write to it
  */
 export function expectTrusted(cacheFolder: string): void {
-  let owner: number;
-  let mode: number;
+  let folder: string;
   try {
-    ({ uid: owner, mode } = statSync(cacheFolder));
+    folder = realpathSync(cacheFolder);
   } catch {
     // It isn't there yet, or can't be reached, which is found out where it is used.
     return;
   }
   const uid = process.getuid?.() ?? 0;
-  const why =
-    owner !== uid && owner !== 0
-      ? `it belongs to user ${owner}`
-      : (mode & 0o002) !== 0
-        ? 'anybody may write to it'
-        : '';
-  if (why === '') return;
-  throw new DiagnosticError(
-    buildError('cache-untrusted', `the cache folder ${cacheFolder} is not safe to take kernel modules from: ${why}`, {
-      hints: ['name another folder with SYSTEMTAP_DIR, or work without one: stap --disable-cache'],
-    }),
-  );
+  for (let at = folder; ; at = dirname(at)) {
+    const { uid: owner, mode } = statSync(at);
+    // In a folder with the sticky bit, as /tmp has it, nobody can move what belongs to others.
+    const open = (mode & 0o002) !== 0 && (at === folder || (mode & 0o1000) === 0);
+    const name = at === folder ? 'it' : at;
+    const why =
+      at === folder && owner !== uid && owner !== 0
+        ? `it belongs to user ${owner}`
+        : open
+          ? `anybody may write to ${name}`
+          : '';
+    if (why !== '') {
+      throw new DiagnosticError(
+        buildError(
+          'cache-untrusted',
+          `the cache folder ${cacheFolder} is not safe to take kernel modules from: ${why}`,
+          { hints: ['name another folder with SYSTEMTAP_DIR, or work without one: stap --disable-cache'] },
+        ),
+      );
+    }
+    if (at === dirname(at)) return;
+  }
 }
 
 /** Puts a failure to write below the cache folder in the user's words; anything else stays what it is. */

@@ -2,7 +2,19 @@
 // is a .ko and, beside it, a checksum; a pair that doesn't fit together is as good as none. The cache's size is bounded
 // as stap(1), "CACHING", says: `cache_mb_limit` and `cache_clean_interval_s` in the cache folder hold plain integers.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { writeAtomically } from './files.js';
 
@@ -22,8 +34,8 @@ export function entryPath(cacheFolder: string, key: string, name: string): strin
  */
 export function readEntry(path: string): Buffer | undefined {
   try {
-    const bytes = readFileSync(path);
-    if (readFileSync(`${path}.sum`, 'latin1') !== checksum(bytes)) return undefined;
+    const bytes = readOwn(path);
+    if (bytes === undefined || readFileSync(`${path}.sum`, 'latin1') !== checksum(bytes)) return undefined;
     // The time of the last use is what cleaning goes by.
     const now = new Date();
     try {
@@ -34,6 +46,20 @@ export function readEntry(path: string): Buffer | undefined {
     return bytes;
   } catch {
     return undefined;
+  }
+}
+
+/**
+ * Reads a file that belongs to us or to root. The folder has been looked at, but in another user's home that user can put
+ * another in its place afterwards; a file of root's or of ours can't be made by anybody else.
+ */
+function readOwn(path: string): Buffer | undefined {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  try {
+    const { uid, mode } = fstatSync(fd);
+    return (uid === 0 || uid === process.getuid?.()) && (mode & 0o002) === 0 ? readFileSync(fd) : undefined;
+  } finally {
+    closeSync(fd);
   }
 }
 

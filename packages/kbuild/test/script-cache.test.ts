@@ -1,5 +1,15 @@
 // The cache of built modules: damage, limits, cleaning.
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { cleanCache, entryPath, readEntry, writeEntry } from '../src/script-cache.js';
@@ -23,6 +33,18 @@ describe('an entry', () => {
     const path = entryPath(temporaryFolder(), key(1), 'stap_1');
     writeEntry(path, Buffer.from('module'));
     writeFileSync(path, content);
+    expect(readEntry(path)).toBeUndefined();
+  });
+
+  test('that somebody else put there is not served, nor is a link', () => {
+    const folder = temporaryFolder();
+    const path = entryPath(folder, key(1), 'stap_1');
+    writeEntry(path, Buffer.from('module'));
+    chmodSync(path, 0o666);
+    expect(readEntry(path)).toBeUndefined();
+    chmodSync(path, 0o644);
+    renameSync(path, join(folder, 'elsewhere'));
+    symlinkSync(join(folder, 'elsewhere'), path);
     expect(readEntry(path)).toBeUndefined();
   });
 

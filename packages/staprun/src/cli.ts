@@ -9,6 +9,7 @@ import {
   parseColors,
   renderDiagnostic,
 } from '@stapkit/pass';
+import { becomeUser } from './as-root.js';
 import { noSuchProcess, noTerminal, outputFailed } from './diagnostics.js';
 import { kernelPort, reasonOf } from './kernel-port.js';
 import type { LocatedModule } from './locate-module.js';
@@ -18,6 +19,7 @@ import { moduleStatus } from './monitor/status.js';
 import { processTerminal } from './monitor/terminal.js';
 import { readOptions, type StaprunOptions, usageText } from './options.js';
 import type { OutputFiles as Files } from './output-file.js';
+import type { LentTo } from './privilege.js';
 import { runModule } from './run-module.js';
 import type { RunOptions } from './run-options.js';
 import { VERSION } from './version.js';
@@ -77,6 +79,7 @@ class StaprunCommand {
   readonly #colors: MessageColors | undefined;
   readonly #port: ModulePort;
   #monitor: Monitor | undefined;
+  #lentTo: LentTo | undefined;
 
   constructor(options: StaprunOptions, io: CommandIo) {
     this.#options = options;
@@ -108,6 +111,8 @@ class StaprunCommand {
         );
         return 0;
       case 'delete': {
+        const lentTo = await this.#actAsInvoker();
+        if (lentTo?.onlySystemModules) await (await import('./privilege.js')).expectSystemName(this.#options.module!);
         const { deleteModules } = await import('./delete-modules.js');
         await deleteModules(this.#options.module!, this.#port, (line) => this.#line(line));
         return 0;
@@ -130,16 +135,28 @@ class StaprunCommand {
     if (options.targetPid !== undefined && !isProcess(options.targetPid)) {
       return this.show([noSuchProcess(options.targetPid)]);
     }
+    const lentTo = await this.#actAsInvoker();
     const { locateModule } = await import('./locate-module.js');
-    const { checkPrivilege } = await import('./privilege.js');
     const located = await locateModule(options, this.#port);
     const cleanups: Cleanup[] = [() => located.dispose()];
     try {
-      if (!this.#io.port) await checkPrivilege(located, this.#io.environment);
+      if (lentTo?.onlySystemModules) {
+        const { expectSystemModule, expectSystemName } = await import('./privilege.js');
+        await (located.file ? expectSystemModule(located.file) : expectSystemName(options.module!));
+      }
       return await this.#runLocated(located, cleanups);
     } finally {
       for (const cleanup of cleanups.reverse()) await cleanup();
     }
+  }
+
+  /** Becomes the user whom root's rights were lent to; undefined for root itself. */
+  async #actAsInvoker(): Promise<LentTo | undefined> {
+    if (this.#io.port) return undefined;
+    const { findLentTo } = await import('./privilege.js');
+    this.#lentTo = await findLentTo(this.#io.environment);
+    if (this.#lentTo) becomeUser(this.#lentTo);
+    return this.#lentTo;
   }
 
   async #runLocated(located: LocatedModule, cleanups: Cleanup[]): Promise<number> {
@@ -168,8 +185,7 @@ class StaprunCommand {
     );
     this.show(diagnostics);
     if (session.detached) {
-      this.#line('Disconnecting from systemtap module.');
-      this.#line(`To reconnect, type "staprun -A ${session.module}"`);
+      this.#line(`Disconnecting from systemtap module. To reconnect, type "staprun -A ${session.module}"`);
     }
     return session.exitStatus;
   }
@@ -195,7 +211,8 @@ class StaprunCommand {
       },
     };
     const { SUDO_UID, SUDO_GID } = this.#io.environment;
-    if (SUDO_UID && SUDO_GID && /^\d+$/.test(SUDO_UID) && /^\d+$/.test(SUDO_GID)) {
+    if (this.#lentTo) run.commandUser = this.#lentTo;
+    else if (SUDO_UID && SUDO_GID && /^\d+$/.test(SUDO_UID) && /^\d+$/.test(SUDO_GID)) {
       run.commandUser = { uid: Number(SUDO_UID), gid: Number(SUDO_GID) };
     }
     if (options.monitor !== undefined) this.#openMonitor(run, options.monitor, cleanups);

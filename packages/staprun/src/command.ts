@@ -3,6 +3,7 @@
 import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { DiagnosticError } from '@stapkit/pass';
+import { asRoot } from './as-root.js';
 import { commandFailed } from './diagnostics.js';
 import type { CommandStatus } from './session.js';
 
@@ -33,8 +34,6 @@ const SHELL_SYNTAX = /[;&|<>(){}`$\n]/;
 /** First words that a shell must see itself: its keywords and builtins, and variables for the command. */
 const SHELL_WORDS =
   /^\s*(?:(?:if|for|while|until|case|exec|cd|eval|exit|export|read|set|time|trap|ulimit|umask|wait|:|\.|!)(?=\s|$)|[A-Za-z_]\w*=)/;
-
-/[;&|<>(){}`$\n]|^\s*(?:if|for|while|until|case|exec|cd|eval|exit|export|read|set|time|trap|ulimit|umask|wait|:|\.|!|[A-Za-z_]\w*=)/;
 
 /**
  * Starts a process that will become the command.
@@ -99,7 +98,7 @@ function spawnAs(argv: readonly string[], user: CommandUser | undefined, stdio: 
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
   if (setpriv) {
     const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--init-groups', '--'];
-    return spawn(setpriv, [...identity, ...argv], { stdio });
+    return asRoot(() => spawn(setpriv, [...identity, ...argv], { stdio }));
   }
-  return spawn(argv[0]!, argv.slice(1), { stdio, uid: user.uid, gid: user.gid });
+  return asRoot(() => spawn(argv[0]!, argv.slice(1), { stdio, uid: user.uid, gid: user.gid }));
 }

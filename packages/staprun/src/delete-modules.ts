@@ -20,7 +20,7 @@ export async function deleteModules(given: string, port: ModulePort, say: (line:
   const loaded = await readdir(PROC_FOLDER).catch(() => [] as string[]);
   if (given === '*') {
     for (const name of loaded) {
-      if ((await moduleUsers(name)).length > 0) continue;
+      if (moduleUsers(name).length > 0) continue;
       await port.unload(name);
       say(`removed ${name}`);
     }
@@ -30,6 +30,6 @@ export async function deleteModules(given: string, port: ModulePort, say: (line:
   if (!loaded.includes(name)) {
     throw new DiagnosticError(existsSync(`/sys/module/${name}`) ? noStapkitModule(name) : notLoaded(name));
   }
-  if ((await moduleUsers(name)).length > 0) throw new DiagnosticError(inUse(name));
+  if (moduleUsers(name).length > 0) throw new DiagnosticError(inUse(name));
   await port.unload(name);
 }

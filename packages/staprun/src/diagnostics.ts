@@ -11,6 +11,15 @@ export function usageError(code: string, message: string, hints: readonly string
   return { code: `staprun/${code}`, severity: 'error', class: 'usage', message, hints };
 }
 
+/** The module was made for a kernel of another release. */
+export function otherRelease(name: string, theirs: string, ours: string, detail: readonly string[] = []): Diagnostic {
+  return runError(
+    'module-refused',
+    `couldn't insert module '${name}': it was built for the kernel ${theirs}, this one is ${ours}`,
+    { hints: [`build it for this kernel: stap -r ${ours} -m ${name} -p4 SCRIPT`], detail },
+  );
+}
+
 export function noModuleFile(path: string, reason: string): Diagnostic {
   return runError('no-module-file', `unable to read the module "${path}": ${reason}`);
 }
@@ -55,9 +64,7 @@ export function moduleRefused(
   let message = `couldn't insert module '${name}': ${words}`;
   const release = facts.vermagic?.split(' ')[0];
   if (release && release !== facts.runningRelease && (reason === 'format' || reason === 'signature')) {
-    message = `couldn't insert module '${name}': it was built for the kernel ${release}, this one is ${facts.runningRelease}`;
-    hints.push(`build it for this kernel: stap -r ${facts.runningRelease} -m ${name} -p4 SCRIPT`);
-    return runError('module-refused', message, { hints, detail: [words, ...log] });
+    return otherRelease(name, release, facts.runningRelease, [words, ...log]);
   }
   switch (reason) {
     case 'format':
@@ -77,14 +84,17 @@ export function moduleRefused(
       if (facts.lockdown && facts.lockdown !== 'none') {
         hints.push(
           `the kernel is locked down (${facts.lockdown}): it takes only modules signed with a key that it knows`,
-          'sign the module with an enrolled key (mokutil --import), or switch lockdown off',
+          `sign it with a key that is enrolled (mokutil --import): stap --sign-module=KEY,CERTIFICATE -m ${name} -p4 SCRIPT`,
         );
       } else {
         hints.push('loading a module needs root and CAP_SYS_MODULE; /proc/sys/kernel/modules_disabled must be 0');
       }
       break;
     case 'signature':
-      hints.push('this kernel takes only signed modules: sign it with a key that the kernel knows (mokutil --import)');
+      hints.push(
+        'this kernel takes only modules signed with a key that it knows',
+        `sign it with a key that is enrolled (mokutil --import): stap --sign-module=KEY,CERTIFICATE -m ${name} -p4 SCRIPT`,
+      );
       break;
     case 'parameter':
       hints.push('check the module options: NAME=VALUE, where NAME is a global variable of the script');
@@ -96,6 +106,18 @@ export function moduleRefused(
       break;
   }
   return runError('module-refused', message, { hints, detail: log });
+}
+
+/** The module was made for a kernel of the same release, but not for this one. */
+export function otherBuild(name: string, release: string, theirs: string, ours: string): Diagnostic {
+  return runError(
+    'module-refused',
+    `couldn't insert module '${name}': it was built for another build of the kernel ${release}`,
+    {
+      hints: [`build it for this kernel: stap -r ${release} -m ${name} -p4 SCRIPT`],
+      detail: [`build id of the module's kernel: ${theirs}`, `build id of this kernel:         ${ours}`],
+    },
+  );
 }
 
 export function notLoaded(name: string): Diagnostic {

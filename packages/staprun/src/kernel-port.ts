@@ -1,11 +1,12 @@
 // The port to the running kernel: insmod, rmmod and the files below /proc/stapkit.
 import { execFile, spawn } from 'node:child_process';
-import { constants, existsSync, read as readFd, write as writeFd } from 'node:fs';
-import { access, type FileHandle, open, readFile } from 'node:fs/promises';
+import { closeSync, constants, existsSync, openSync, read as readFd, readFileSync, write as writeFd } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DiagnosticError } from '@stapkit/pass';
+import { asRoot, isLent, rootIdentity } from './as-root.js';
 import {
   cannotOpen,
   inUse,
@@ -15,11 +16,13 @@ import {
   noStapkitModule,
   notAModule,
   notLoaded,
+  otherBuild,
+  otherRelease,
   type RefusalReason,
   unloadFailed,
 } from './diagnostics.js';
 import { kernelTime, kernelWords } from './kernel-words.js';
-import { readModuleInfo } from './modinfo.js';
+import { type ModuleInfo, moduleInfo } from './modinfo.js';
 import type { ModuleChannel, ModulePort } from './module-port.js';
 
 /** Where modules put their files. */
@@ -76,17 +79,20 @@ async function loadModule(
   module: { readonly path: string; readonly name: string },
   parameters: readonly string[],
 ): Promise<LoadGuard> {
+  // A renamed copy is readable by root alone; whether the user may read what was named has been seen before.
+  let file: Buffer;
   try {
-    await access(module.path, constants.R_OK);
+    file = asRoot(() => readFileSync(module.path));
   } catch (error) {
     throw new DiagnosticError(noModuleFile(module.path, reasonOf(error)));
   }
+  const info = moduleInfo(file);
+  if (!info) throw new DiagnosticError(notAModule(module.path));
+  await expectThisKernel(module.name, info);
   const since = kernelTime();
   const argv = toolArgv('insmod', [module.path, ...parameters.map(quoteParameter)]);
   const result = await startGuard(argv, join(PROC_FOLDER, module.name, 'control'));
   if (typeof result !== 'string') return result;
-  const info = await readModuleInfo(module.path).catch(() => undefined);
-  if (!info) throw new DiagnosticError(notAModule(module.path));
   const words = insmodWords(result);
   throw new DiagnosticError(
     moduleRefused(module.name, refusalReason(words), words, kernelWords(info.name, since), {
@@ -95,6 +101,36 @@ async function loadModule(
       lockdown: await lockdownState(),
     }),
   );
+}
+
+/**
+ * Refuses a module that was made for another kernel. The kernel's own check knows the release and, with modversions, its
+ * exports; the offsets that a script was translated with hold only for the very build that they were read from.
+ */
+async function expectThisKernel(name: string, info: ModuleInfo): Promise<void> {
+  const built = info.vermagic.split(' ')[0];
+  if (built && built !== release()) throw new DiagnosticError(otherRelease(name, built, release()));
+  const wanted = info.entries.find(([key]) => key === 'kernel_build_id')?.[1];
+  const running = wanted && kernelBuildId(await readFile('/sys/kernel/notes').catch(() => Buffer.alloc(0)));
+  if (wanted && running && wanted !== running) {
+    throw new DiagnosticError(otherBuild(name, release(), wanted, running));
+  }
+}
+
+/** The build id among ELF notes: 4 bytes each of name size, size and kind; 3 is NT_GNU_BUILD_ID (elf.h). */
+export function kernelBuildId(notes: Buffer): string | undefined {
+  const padded = (size: number): number => (size + 3) & ~3;
+  for (let at = 0; at + 12 <= notes.length; ) {
+    const nameSize = notes.readUInt32LE(at);
+    const size = notes.readUInt32LE(at + 4);
+    const start = at + 12 + padded(nameSize);
+    if (start + size > notes.length) return undefined;
+    if (notes.readUInt32LE(at + 8) === 3 && notes.toString('latin1', at + 12, at + 16) === 'GNU\0') {
+      return notes.toString('hex', start, start + size);
+    }
+    at = start + padded(size);
+  }
+  return undefined;
 }
 
 /** The kernel splits its parameters at blanks, and takes a value in double quotes as one (lib/cmdline.c, next_arg). */
@@ -146,14 +182,14 @@ async function unloadModule(name: string): Promise<void> {
 
 async function openModule(name: string): Promise<ModuleChannel> {
   const folder = join(PROC_FOLDER, name);
-  const files: FileHandle[] = [];
-  const openFile = async (file: string, flags: number): Promise<FileHandle> => {
+  const files: number[] = [];
+  const openFile = (file: string, flags: number): number => {
     try {
-      const handle = await open(join(folder, file), flags);
-      files.push(handle);
-      return handle;
+      const fd = asRoot(() => openSync(join(folder, file), flags));
+      files.push(fd);
+      return fd;
     } catch (error) {
-      for (const handle of files) await handle.close();
+      for (const fd of files) closeSync(fd);
       const code = (error as NodeJS.ErrnoException).code;
       if (code === 'EBUSY') throw new DiagnosticError(inUse(name));
       if (code === 'ENOENT') {
@@ -162,15 +198,15 @@ async function openModule(name: string): Promise<ModuleChannel> {
       throw new DiagnosticError(cannotOpen(join(folder, file), reasonOf(error)));
     }
   };
-  const control = await openFile('control', constants.O_WRONLY);
-  const trace = await openFile('trace', constants.O_RDONLY);
-  const sites = await openFile('sites', constants.O_RDONLY);
+  const control = openFile('control', constants.O_WRONLY);
+  const trace = openFile('trace', constants.O_RDONLY);
+  const sites = openFile('sites', constants.O_RDONLY);
   return {
-    readDescription: () => sites.readFile('utf8'),
-    command: (text) => writeCommand(control.fd, text),
-    read: (into) => readBatch(trace.fd, into),
+    readDescription: async () => readFileSync(sites, 'utf8'),
+    command: (text) => writeCommand(control, text),
+    read: (into) => readBatch(trace, into),
     async close() {
-      for (const handle of files.splice(0)) await handle.close();
+      for (const fd of files.splice(0)) closeSync(fd);
     },
   };
 }
@@ -203,7 +239,9 @@ interface ToolResult {
 
 /** The command line of insmod or rmmod: kmod's from PATH or the system's folders, or busybox's. */
 function toolArgv(tool: 'insmod' | 'rmmod', args: readonly string[]): [program: string, ...argv: string[]] {
-  const folders = [...(process.env.PATH ?? '').split(delimiter), '/sbin', '/usr/sbin', '/bin', '/usr/bin'];
+  // Root's rights that were lent are not lent on to a program of the user's own.
+  const path = isLent() ? [] : (process.env.PATH ?? '').split(delimiter);
+  const folders = [...path, '/sbin', '/usr/sbin', '/bin', '/usr/bin'];
   const find = (name: string): string | undefined =>
     folders.map((folder) => join(folder || '.', name)).find((path) => path.startsWith('/') && existsSync(path));
   const direct = find(tool);
@@ -213,24 +251,31 @@ function toolArgv(tool: 'insmod' | 'rmmod', args: readonly string[]): [program: 
   throw new DiagnosticError(noLoader());
 }
 
-const toolEnvironment = (): NodeJS.ProcessEnv => ({ ...process.env, LC_ALL: 'C' });
+const toolEnvironment = (): NodeJS.ProcessEnv =>
+  isLent() ? { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', LC_ALL: 'C' } : { ...process.env, LC_ALL: 'C' };
 
 function runTool(tool: 'rmmod', args: readonly string[]): Promise<ToolResult> {
   const [program, ...argv] = toolArgv(tool, args);
   return new Promise((resolve) => {
-    execFile(program, argv, { encoding: 'utf8', env: toolEnvironment() }, (error, _stdout, stderr) => {
-      const exitStatus = error ? (typeof error.code === 'number' ? error.code : 1) : 0;
-      resolve({ exitStatus, text: stderr || (error ? error.message : '') });
-    });
+    const options = { encoding: 'utf8', env: toolEnvironment(), ...rootIdentity() } as const;
+    asRoot(() =>
+      execFile(program, argv, options, (error, _stdout, stderr) => {
+        const exitStatus = error ? (typeof error.code === 'number' ? error.code : 1) : 0;
+        resolve({ exitStatus, text: stderr || (error ? error.message : '') });
+      }),
+    );
   });
 }
 
 /** Runs insmod in the shell that holds the module; returns what insmod said where it failed. */
 function startGuard(argv: readonly string[], control: string): Promise<LoadGuard | string> {
-  const child = spawn('/bin/sh', ['-c', LOAD_AND_HOLD, 'sh', ...argv], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...toolEnvironment(), CONTROL: control },
-  });
+  const child = asRoot(() =>
+    spawn('/bin/sh', ['-c', LOAD_AND_HOLD, 'sh', ...argv], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: { ...toolEnvironment(), CONTROL: control },
+      ...rootIdentity(),
+    }),
+  );
   // It may end by itself, with nobody to read from its standard input.
   child.stdin.on('error', () => {});
   let words = '';

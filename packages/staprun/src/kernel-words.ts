@@ -1,5 +1,6 @@
 // The kernel's own words about what it refused: the new lines of /dev/kmsg that concern a module.
 import { closeSync, constants, openSync, readSync } from 'node:fs';
+import { asRoot } from './as-root.js';
 
 /** One line of the kernel's log. */
 interface LogLine {
@@ -47,7 +48,7 @@ function tryReadLog(): LogLine[] {
 /** Reads at once, not in the thread pool: there are thousands of lines, one a read, and none of the reads waits. */
 function readLog(): LogLine[] {
   const lines: LogLine[] = [];
-  const log = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK);
+  const log = asRoot(() => openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK));
   try {
     // The kernel hands out one record a read, of at most 8 KiB (Documentation/ABI/testing/dev-kmsg).
     const buffer = Buffer.allocUnsafe(8192);

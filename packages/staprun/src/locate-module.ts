@@ -1,8 +1,10 @@
 // From MODULE on the command line to a file that can be loaded.
-import { type FileHandle, mkdtemp, open, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { release, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { DiagnosticError } from '@stapkit/pass';
+import { asRoot, isLent } from './as-root.js';
 import { inUse, noModuleFile, notAModule } from './diagnostics.js';
 import { reasonOf } from './kernel-port.js';
 import { moduleInfo, renameModule } from './modinfo.js';
@@ -42,7 +44,7 @@ export async function locateModule(
   const given = options.module!;
   if (options.action === 'attach') {
     const name = moduleName(given);
-    if ((await moduleUsers(name)).length > 0) throw new DiagnosticError(inUse(name));
+    if (moduleUsers(name).length > 0) throw new DiagnosticError(inUse(name));
     return { module: { path: given, name }, port, async dispose() {} };
   }
   const path = given.includes('/') || given.endsWith('.ko') ? given : join(systemFolder(), `${given}.ko`);
@@ -77,12 +79,12 @@ async function renamed(
 ): Promise<LocatedModule> {
   const suffix = `_${process.pid}`;
   const name = oldName.slice(0, LONGEST_NAME - suffix.length) + suffix;
-  // A folder that only we can enter: nobody can put another module in its place.
-  const folder = await mkdtemp(join(tmpdir(), 'staprun-'));
-  const dispose = (): Promise<void> => rm(folder, { recursive: true, force: true });
+  // A folder that only root can enter, in one from which nobody can move it: nobody can put another module in its place.
+  const folder = asRoot(() => mkdtempSync(join(isLent() ? '/tmp' : tmpdir(), 'staprun-')));
+  const dispose = async (): Promise<void> => asRoot(() => rmSync(folder, { recursive: true, force: true }));
   try {
     const path = join(folder, `${name}.ko`);
-    await writeFile(path, renameModule(bytes, name)!, { mode: 0o600, flag: 'wx' });
+    asRoot(() => writeFileSync(path, renameModule(bytes, name)!, { mode: 0o600, flag: 'wx' }));
     const module = { path, name };
     const load: ModulePort['load'] = async (target, parameters) => {
       try {

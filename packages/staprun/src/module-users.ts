@@ -1,6 +1,7 @@
 // Which processes hold a module's files open.
-import { readdir, readlink } from 'node:fs/promises';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { asRoot } from './as-root.js';
 import { PROC_FOLDER } from './kernel-port.js';
 
 /**
@@ -9,19 +10,30 @@ import { PROC_FOLDER } from './kernel-port.js';
  * @param name the module's name
  * @returns their pids; those we may not look into are not found
  */
-export async function moduleUsers(name: string): Promise<number[]> {
+export function moduleUsers(name: string): number[] {
   const folder = `${join(PROC_FOLDER, name)}/`;
-  const users: number[] = [];
-  for (const pid of await readdir('/proc')) {
-    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) continue;
-    const descriptors = await readdir(`/proc/${pid}/fd`).catch(() => []);
-    for (const descriptor of descriptors) {
-      const target = await readlink(`/proc/${pid}/fd/${descriptor}`).catch(() => '');
-      if (target.startsWith(folder)) {
-        users.push(Number(pid));
-        break;
-      }
-    }
+  return asRoot(() =>
+    readdirSync('/proc')
+      .filter((pid) => /^\d+$/.test(pid) && Number(pid) !== process.pid && holdsFileIn(folder, pid))
+      .map(Number),
+  );
+}
+
+function holdsFileIn(folder: string, pid: string): boolean {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((descriptor) =>
+      linkOf(`/proc/${pid}/fd/${descriptor}`).startsWith(folder),
+    );
+  } catch {
+    // It has ended, or is not ours to look into.
+    return false;
   }
-  return users;
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return '';
+  }
 }

@@ -91,7 +91,7 @@ test('-L says how to come back', async () => {
   const ran = await staprun(HELLO, ['-L', join(folder, 'hello.ko')]);
   expect(ran).toMatchObject({
     status: 0,
-    errors: 'Disconnecting from systemtap module.\nTo reconnect, type "staprun -A hello"\n',
+    errors: 'Disconnecting from systemtap module. To reconnect, type "staprun -A hello"\n',
   });
   expect(ran.asked).not.toContain('unload');
 });

@@ -2,7 +2,7 @@
 import { renderDiagnostic } from '@stapkit/pass';
 import { expect, test } from 'vitest';
 import { moduleRefused } from '../src/diagnostics.js';
-import { insmodWords, refusalReason } from '../src/kernel-port.js';
+import { insmodWords, kernelBuildId, refusalReason } from '../src/kernel-port.js';
 
 const refused = (
   text: string,
@@ -47,5 +47,22 @@ test('a locked-down kernel is told as that', () => {
   const text = refused('insmod: x: Operation not permitted', { lockdown: 'integrity' }, log);
   expect(text).toContain('    Lockdown: insmod: unsigned module loading is restricted');
   expect(text).toContain('hint: the kernel is locked down (integrity)');
+  expect(text).toContain('stap --sign-module=KEY,CERTIFICATE -m test -p4 SCRIPT');
   expect(refused('insmod: x: Operation not permitted')).toContain('hint: loading a module needs root');
+});
+
+test('the build id is found among the notes of the kernel', () => {
+  const note = (name: string, kind: number, description: string): Buffer => {
+    const content = Buffer.from(description, 'hex');
+    const head = Buffer.alloc(12);
+    head.writeUInt32LE(name.length + 1, 0);
+    head.writeUInt32LE(content.length, 4);
+    head.writeUInt32LE(kind, 8);
+    const padded = (bytes: Buffer): Buffer => Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
+    return Buffer.concat([head, padded(Buffer.from(`${name}\0`, 'latin1')), padded(content)]);
+  };
+  const notes = Buffer.concat([note('Xen', 6, '6c696e7578'), note('GNU', 3, 'eb4fbcd037'), note('Linux', 0x101, '00')]);
+  expect(kernelBuildId(notes)).toBe('eb4fbcd037');
+  expect(kernelBuildId(notes.subarray(0, 40))).toBe(undefined);
+  expect(kernelBuildId(Buffer.alloc(0))).toBe(undefined);
 });

@@ -175,6 +175,15 @@ export const STAP_OPTIONS = [
     group: TARGET,
   },
   {
+    long: 'sign-module',
+    value: 'KEY,CERT',
+    help: 'sign the module with a private key and its certificate',
+    manual: [
+      'Sign the module, for kernels that load only signed ones (secure boot, lockdown, CONFIG_MODULE_SIG_FORCE). KEY is a private key in PEM or a PKCS#11 URI, CERT its certificate in PEM or DER. The kernel must trust the certificate: enrol it with `mokutil --import`.',
+    ],
+    group: TARGET,
+  },
+  {
     short: 'd',
     value: 'OBJECT',
     repeats: true,

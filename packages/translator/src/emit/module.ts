@@ -34,7 +34,6 @@ const LIMIT_FIELDS: Readonly<Partial<Record<LimitName, string>>> = {
   MAXMAPENTRIES: 'maxmapentries',
   MAXERRORS: 'maxerrors',
   MAXSKIPPED: 'maxskipped',
-  INTERRUPTIBLE: 'interruptible',
   MAXTRYLOCK: 'maxtrylock',
   TRYLOCKDELAY: 'trylockdelay',
   MAXBACKTRACE: 'maxbacktrace',

@@ -1,0 +1,193 @@
+// That staprun stands what happens to programs: floods, stopped readers, SIGKILL, closed terminals and pipes, full disks.
+// STAPKIT_STRENGTH=full makes the flood last 30 seconds and kills staprun 200 times; without it the file takes a minute.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { connectGuest, type Guest } from '@stapkit/vm';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const full = process.env['STAPKIT_STRENGTH'] === 'full';
+const seconds = full ? 30 : 4;
+const kills = full ? 200 : 12;
+
+/** What waits for a thing that never comes ends; a busy machine may take its time. */
+vi.setConfig({ testTimeout: 240_000 });
+
+let guest: Guest;
+let folder: string;
+
+beforeAll(async () => {
+  execFileSync(process.execPath, [join(root, 'packages/staprun/scripts/bundle.mjs')]);
+  guest = await connectGuest(process.env['STAPKIT_GUEST']!);
+  folder = mkdtempSync(join(tmpdir(), 'staprun-strength-'));
+  build('sps_idle', 'probe begin { printf("begin\\n") } probe end { printf("end\\n") }');
+  // Every call is one line, numbered on its CPU; the count of all is told at the end.
+  build(
+    'sps_flood',
+    `global n
+     probe kernel.function("__do_sys_getppid") { n[cpu()]++  printf("%d %d\\n", cpu(), n[cpu()]) }
+     probe end { foreach (c in n) all += n[c]  printf("produced %d\\n", all) }`,
+    ['-g', '--suppress-time-limits'],
+  );
+  build('sps_busy', 'global n probe timer.profile, vfs.read { printf("%d\\n", n++) }');
+  build(
+    'sps_target',
+    'probe begin { printf("begin\\n") } probe vfs.open { if (pid() == target()) opens++ } global opens',
+  );
+  build(
+    'sps_armed',
+    `global seen
+     probe kernel.function("do_sys_openat2") { if (pid() == target()) seen[user_string($filename)] = uid() }
+     probe end { foreach (name in seen) printf("%s %d\\n", name, seen[name]) }`,
+  );
+  writeFileSync(
+    join(folder, 'flood.c'),
+    `#include <stdlib.h>
+     #include <sys/syscall.h>
+     #include <time.h>
+     #include <unistd.h>
+     int main(int argc, char **argv)
+     {
+       time_t end = time(0) + atoi(argv[1]);
+       while (time(0) < end)
+         for (int i = 0; i < 1000; i++) syscall(SYS_getppid);
+       return 0;
+     }`,
+  );
+  execFileSync('gcc', ['-O1', '-o', join(folder, 'flood'), join(folder, 'flood.c')]);
+}, 180_000);
+
+afterAll(async () => {
+  await guest?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function build(name: string, script: string, options: readonly string[] = []): void {
+  execFileSync(join(root, 'stap'), ['-r', guest.release, '-p4', ...options, '-m', name, '-e', script], {
+    cwd: folder,
+    stdio: 'pipe',
+  });
+}
+
+const PRELUDE = `cd "$(mktemp -d)" || exit
+until_() { until eval "$1"; do sleep 0.1; done; }
+gone() { until_ '! grep -q "^sps_" /proc/modules'; echo gone; }
+`;
+
+/** Runs a shell script in the guest; `$S` is staprun, `$D` the folder of the modules. */
+async function shell(script: string): Promise<{ output: string; errors: string; status: number | null }> {
+  let output = '';
+  let errors = '';
+  const { code } = await guest.exec({
+    argv: ['bash', '-c', PRELUDE + script],
+    env: { ...process.env, S: `node ${root}packages/staprun/bundle/staprun.cjs`, D: folder } as Record<string, string>,
+    onStdout: (chunk) => {
+      output += Buffer.from(chunk).toString('latin1');
+    },
+    onStderr: (chunk) => {
+      errors += Buffer.from(chunk).toString('latin1');
+    },
+  });
+  return { output, errors, status: code };
+}
+
+/** A flood on both CPUs, whose output is checked line by line; `$P` is staprun, and `during` is done meanwhile. */
+const flood = (during: string): string => `
+  ($S $D/sps_flood.ko 2> e) | awk '/^[01] /{ if ($2 <= last[$1]) bad++; last[$1] = $2; received++ }
+    /^produced/ { produced = $2 } END { print received + 0, produced, bad + 0 }' > counted & A=$!
+  until_ '[ -e /proc/stapkit/sps_flood/control ]'; sleep 2; P=$(pgrep -f '^node.*sps_flood.ko')
+  taskset 1 $D/flood ${seconds} & B=$!; taskset 2 $D/flood ${seconds} & C=$!
+  ${during}
+  wait $B $C; kill -INT $P; wait $A
+  echo $(cat counted) $(sed -n 's/.*There were \\([0-9]*\\) transport.*/\\1/p' e); gone`;
+
+function checkFlood(output: string): void {
+  const [line, end] = output.trim().split('\n');
+  const [received, produced, disorder, lost = 0] = line!.split(' ').map(Number);
+  console.log(`flood of ${seconds} s: ${produced} produced, ${received} received, ${lost} lost`);
+  expect(end).toBe('gone');
+  expect(disorder).toBe(0);
+  expect(produced).toBeGreaterThan(10_000);
+  expect(received! + lost).toBe(produced);
+}
+
+test('two CPUs print as fast as they can: every line arrives in order or is counted as lost', async () => {
+  checkFlood((await shell(flood(''))).output);
+});
+
+test('the same with a reader that is stopped for a while', async () => {
+  checkFlood((await shell(flood(`sleep 1; kill -STOP $P; sleep ${full ? 5 : 2}; kill -CONT $P`))).output);
+});
+
+test(
+  'killed at any moment, it leaves no module',
+  async () => {
+    // Before it loads, while it loads, in the begin probes, while it runs.
+    const ran = await shell(`
+    for i in $(seq ${kills}); do
+      $S -b 1 $D/sps_busy.ko > /dev/null 2>&1 & P=$!
+      [ $((i % 3)) = 0 ] && until_ '[ -e /proc/stapkit/sps_busy/control ]'
+      sleep $((RANDOM % 2)).$((RANDOM % 900 + 100)); kill -KILL $P; wait $P; gone
+    done 2> /dev/null | sort | uniq -c`);
+    expect(ran.output.trim()).toBe(`${kills} gone`);
+  },
+  60_000 + kills * 6_000,
+);
+
+test('the terminal closes: the end probes run, and the module goes', async () => {
+  const ran = await shell(`
+    script -qc "$S -o out $D/sps_idle.ko" /dev/null < /dev/null > /dev/null 2>&1 & T=$!
+    until_ 'grep -qs begin out'; pkill -KILL -x script; wait $T 2> /dev/null; gone; cat out`);
+  expect(ran.output).toBe('gone\nbegin\nend\n');
+});
+
+test('a reader that goes away ends the run', async () => {
+  const ran = await shell(`(sleep 3; $D/flood 1) & $S $D/sps_flood.ko | head -1 | wc -l; gone`);
+  expect(ran.output).toBe('1\ngone\n');
+});
+
+test('a full disk at -o is told of, and ends the run', async () => {
+  const ran = await shell(`
+    mkdir small; mount -t tmpfs -o size=128k none small
+    $S -o small/out $D/sps_flood.ko & P=$!; until_ '[ -e /proc/stapkit/sps_flood/control ]'; sleep 1; $D/flood 2 &
+    wait $P; echo $?; gone; tail -c 1 small/out | od -An -c | tr -d ' '; umount small`);
+  expect(ran.errors).toMatch(/writing to small\/out failed: no space left on device/);
+  expect(ran.output).toMatch(/^1\ngone\n/);
+});
+
+test('a second Ctrl-C does not wait for output that nobody takes', async () => {
+  const ran = await shell(`
+    mkfifo pipe; sleep 1000 < pipe & R=$!
+    $S -b 1 $D/sps_flood.ko > pipe & P=$!; until_ '[ -e /proc/stapkit/sps_flood/control ]'; sleep 1; $D/flood 1
+    kill -INT $P; sleep 2; kill -0 $P && echo waits; kill -INT $P; wait $P; echo $?; gone; kill $R`);
+  expect(ran.output).toMatch(/^waits\n\d+\ngone\n$/);
+});
+
+test('-c begins when everything is armed, as the user who called sudo, and its status is told', async () => {
+  const ran = await shell(`
+    echo 'cat /etc/hostname > /dev/null; id -u; exit 3' > command; chmod 755 . command
+    SUDO_UID=65534 SUDO_GID=65534 $S -c "sh ./command" $D/sps_armed.ko; echo $?; gone`);
+  // The very first file that the command opens is seen: its shell's libraries.
+  expect(ran.output).toMatch(/^65534\n[\s\S]*^\/etc\/ld.so.cache 65534\n[\s\S]*^\.\/command 65534\n[\s\S]*1\ngone\n$/m);
+  expect(ran.errors).toContain('WARNING: Child process exited with status 3');
+});
+
+test('-c is told of by its signal, too, and ends with Ctrl-C', async () => {
+  const ran = await shell(`
+    $S -c 'kill -SEGV $$' $D/sps_idle.ko; echo $?
+    $S -c 'sleep 1000' $D/sps_idle.ko > o & P=$!; until_ 'pgrep -f "^sleep 1000" > /dev/null && grep -q begin o'; sleep 0.5
+    kill -INT $P; wait $P; echo $?; cat o; pgrep -f '^sleep 1000' || echo no child; gone`);
+  expect(ran.output).toBe('begin\nend\n1\n0\nbegin\nend\nno child\ngone\n');
+  expect(ran.errors).toContain('WARNING: Child process exited with signal SIGSEGV');
+});
+
+test('-x: target() is the process, and one that is not there is an error', async () => {
+  const ran = await shell(`
+    sleep 1000 & T=$!; $S --timeout 1 -x $T $D/sps_target.ko; echo $?; kill -KILL $T; wait $T 2> /dev/null
+    $S -x $T $D/sps_target.ko; echo $?; gone`);
+  expect(ran.output).toBe('begin\nopens=0\n0\n1\ngone\n');
+  expect(ran.errors).toMatch(/there is no process \d+ \(-x\)/);
+});
