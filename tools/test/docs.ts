@@ -1,5 +1,5 @@
-// The documentation's commands: fenced blocks marked `console` run on this machine, those marked `console guest` in the
-// guest. A line that begins with `$ ` is a command, `> ` goes on with it, and what follows is its output, standard error
+// The documentation's commands: fenced blocks marked `console` run on this machine, those marked `console guest` are
+// for a prepared machine such as the guest. A line that begins with `$ ` is a command, `> ` goes on with it, and what follows is its output, standard error
 // included. In the output `…` stands for anything within a line; a line of its own, for any number of lines.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

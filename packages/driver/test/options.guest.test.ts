@@ -1,12 +1,67 @@
 // Options whose effect shows in a run: each once, in the guest.
-import { chmodSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { connectGuest } from '@stapkit/vm';
 import { describe, expect, test } from 'vitest';
 import { command, root, scratchFolder, stap } from './harness.js';
+
+/** Runs a shell script in the shared guest, with this checkout's programs in front of PATH. */
+async function inGuest(script: string) {
+  const guest = await connectGuest(process.env['STAPKIT_GUEST']!);
+  try {
+    let stdout = '';
+    let stderr = '';
+    const bin = join(root, 'packages/driver/bundle');
+    const lead = `mkdir -p /run/bin; ln -sf ${root}/stap /run/bin/stap; ln -sf ${bin}/stap-prep.cjs /run/bin/stap-prep; ln -sf ${root}/packages/staprun/bundle/staprun.cjs /run/bin/staprun; ln -sf ${root}/packages/staprun/bundle/stap-merge.cjs /run/bin/stap-merge; PATH=/run/bin:$PATH; export PATH; cd /tmp || exit\n`;
+    const { code } = await guest.exec({
+      argv: ['sh', '-c', lead + script],
+      env: { LC_ALL: 'C.UTF-8' },
+      onStdout: (chunk) => {
+        stdout += Buffer.from(chunk).toString('utf8');
+      },
+      onStderr: (chunk) => {
+        stderr += Buffer.from(chunk).toString('utf8');
+      },
+    });
+    return { code, stdout, stderr };
+  } finally {
+    await guest.close();
+  }
+}
 
 const vm = (...argv: string[]) => stap(['--vm', ...argv]);
 
 describe('what a run is given', () => {
+  test('-G, -D, -E, -I and script arguments', async () => {
+    const folder = scratchFolder();
+    writeFileSync(join(folder, 'mine.stp'), 'function mine() { return 5 }\n');
+    const script = 'global n = 1, s = "" probe begin { printf("%d %s %d %s %d\\n", n, s, mine(), @1, $2) }';
+    const ended = await vm(
+      '-G',
+      'n=42',
+      '-G',
+      's=a text',
+      '-I',
+      folder,
+      '-E',
+      'probe end { println("more") }',
+      '-T',
+      '1',
+      '-e',
+      script,
+      'one',
+      '2',
+    );
+    expect(ended).toMatchObject({ status: 0, stdout: '42 a text 5 one 2\nmore\n', stderr: '' });
+    const limited = await vm(
+      '-DMAXACTION_INTERRUPTIBLE=3',
+      '-e',
+      'probe begin { for (i = 0; i < 9; i++) n++ println(n) exit() } global n',
+    );
+    expect(limited.status).toBe(1);
+    expect(limited.stderr).toContain('MAXACTION exceeded');
+  });
+
   test('a script on standard input, and one that is a program of its own', async () => {
     expect(await stap(['--vm', '-', '7'], { stdin: 'probe begin { println($1 * 6) exit() }' })).toMatchObject({
       status: 0,
@@ -17,6 +72,18 @@ describe('what a run is given', () => {
     chmodSync(file, 0o755);
     const ended = await command([file, 'it'], { env: { PATH: `${root}:${process.env['PATH']}`, SYSTEMTAP_DIR: '' } });
     expect(ended).toMatchObject({ status: 0, stdout: 'it runs\n' });
+  });
+
+  test('$SYSTEMTAP_DIR/rc', async () => {
+    const folder = scratchFolder();
+    const release = readdirSync('/lib/modules')[0]!;
+    // The cache moves with the folder, and the guest's kernels are in it: this goes as far as needs none.
+    writeFileSync(join(folder, 'rc'), `-r ${release} -p1 # no further\n-E 'probe end { println("of the rc file") }'\n`);
+    const ended = await stap(['-e', 'probe begin { }'], { env: { SYSTEMTAP_DIR: folder } });
+    expect(ended).toMatchObject({ status: 0, stdout: expect.stringContaining('of the rc file') });
+    writeFileSync(join(folder, 'rc'), '--no-such\n');
+    const wrong = await stap(['-e', ''], { env: { SYSTEMTAP_DIR: folder } });
+    expect(wrong.stderr).toContain("unrecognized option '--no-such'");
   });
 
   test('-w drops warnings of the script, -W makes those of the passes errors', async () => {
@@ -69,6 +136,26 @@ describe('-c and -x', () => {
     expect(lines).toContain('the command');
   });
 
+  test('its status is told, and it runs as the user who called sudo', async () => {
+    const script = 'probe end { }';
+    const failed = await vm(
+      '-c',
+      'exit 3',
+      '-E',
+      'probe begin { }',
+      '-e',
+      'probe never { } probe end { println("end") }',
+    );
+    expect(failed).toMatchObject({ status: 1, stdout: 'end\n' });
+    expect(failed.stderr).toContain('WARNING: Child process exited with status 3');
+    const killed = await vm('-c', 'kill -9 $$', '-e', `probe begin { println("x") } ${script}`);
+    expect(killed.stderr).toContain('WARNING: Child process exited with signal SIGKILL');
+    const user = await stap(['--vm', '-c', 'id -u', '-e', 'probe begin { println("x") }'], {
+      env: { SUDO_UID: '65534', SUDO_GID: '65534' },
+    });
+    expect(user).toMatchObject({ status: 0, stdout: expect.stringContaining('65534') });
+  });
+
   test('-x sets target(), and a pid that nobody has is an error', async () => {
     expect(await vm('-x', '1', '-e', 'probe begin { println(target()) exit() }')).toMatchObject({
       status: 0,
@@ -116,5 +203,22 @@ describe('--monitor', () => {
     const ended = await vm('--monitor', '-e', 'probe begin { exit() }');
     expect(ended.status).toBe(1);
     expect(ended.stderr).toContain('a monitor needs a terminal');
+  });
+});
+
+describe('on the prepared machine', () => {
+  test('stap-prep installs the manual pages, and man finds ours', async () => {
+    const { stdout, stderr, code } = await inGuest(
+      'stap-prep >/tmp/prep.log 2>&1; cat /tmp/prep.log >&2; MANPAGER=cat man probe::ioblock.request; man -w stap; man -w staprun; ls /usr/local/share/bash-completion/completions',
+    );
+    expect(stdout, stderr).toContain('ioblock.request');
+    expect(stdout).toContain('SYNOPSIS');
+    expect(stdout).toContain('tapset::ioblock(3stap)');
+    expect(stdout).toMatch(
+      /\/usr\/local\/(share\/)?man\/man1\/stap\.1\n\/usr\/local\/(share\/)?man\/man8\/staprun\.8\n/,
+    );
+    expect(stdout).toContain('stap-prep\nstaprun\n');
+    expect(code).toBe(0);
+    expect(existsSync('/usr/local/share/man/man1/stap.1'), 'the guest keeps what it writes to itself').toBe(false);
   });
 });

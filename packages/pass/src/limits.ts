@@ -23,6 +23,11 @@ export const LIMITS = {
   MAXMAPENTRIES: { name: 'MAXMAPENTRIES', default: 2048, meaning: 'entries of an array without a declared size' },
   MAXERRORS: { name: 'MAXERRORS', default: 0, meaning: 'soft errors before the run ends' },
   MAXSKIPPED: { name: 'MAXSKIPPED', default: 100, meaning: 'skipped probes before the run ends' },
+  INTERRUPTIBLE: {
+    name: 'INTERRUPTIBLE',
+    default: 1,
+    meaning: '0: probes skipped due to reentrancy count towards MAXSKIPPED too',
+  },
   MINSTACKSPACE: { name: 'MINSTACKSPACE', default: 1024, meaning: 'free kernel stack to run a handler, bytes' },
   MAXUPROBES: { name: 'MAXUPROBES', default: 100, meaning: 'user-space probes at one time' },
   STP_OVERLOAD_INTERVAL: { name: 'STP_OVERLOAD_INTERVAL', default: 1_000_000_000, meaning: 'cycles of one check' },

@@ -136,6 +136,7 @@ struct stapkit_limits {
 	s64 maxmapentries;
 	s64 maxerrors;
 	s64 maxskipped;
+	s64 interruptible;		/* 0: hits skipped due to reentrancy count towards maxskipped too */
 	s64 maxtrylock;
 	s64 trylockdelay;
 	s64 maxbacktrace;

@@ -98,6 +98,9 @@ void stapkit_context_destroy(void)
 void stapkit_context_skip(struct stapkit_probe *probe, u32 cause)
 {
 	atomic64_inc((atomic64_t *)&probe->losses[cause]);
+	/* stap(1), on MAXSKIPPED: "probes skipped due to reentrancy are not accumulated against this limit". */
+	if (cause == STAPKIT_LOSS_NESTING && stapkit_script.limits.interruptible)
+		return;
 	if (atomic64_inc_return(&stapkit_session.skipped) > stapkit_script.limits.maxskipped &&
 	    !stapkit_script.limits.suppress_errors && !atomic_read(&stapkit_session.failed)) {
 		static const char text[] = "Skipped too many probes, check MAXSKIPPED or try again with stap -t for more details.";

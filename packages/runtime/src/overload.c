@@ -30,11 +30,14 @@ void stapkit_overload_leave(struct stapkit_context *c)
 	if (o->since && o->spent > (u64)stapkit_script.limits.overload_threshold &&
 	    interval < 2 * (u64)stapkit_script.limits.overload_interval + o->spent &&
 	    !stapkit_script.limits.suppress_time_limits && !atomic_read(&stapkit_session.failed)) {
-		static const char text[] = "probe overhead exceeded threshold";
+		u32 length = scnprintf(
+			c->error_text, STAPKIT_ERROR_TEXT,
+			"probe overhead (%llu cycles) exceeded threshold (%lld cycles) in last %lld cycles", o->spent,
+			stapkit_script.limits.overload_threshold, stapkit_script.limits.overload_interval);
 
 		atomic64_inc((atomic64_t *)&c->probe->losses[STAPKIT_LOSS_OVERLOAD]);
 		stapkit_session_fail();
-		stapkit_ring_text(STAPKIT_RECORD_ERROR, c->probe->id, text, sizeof(text) - 1);
+		stapkit_ring_text(STAPKIT_RECORD_ERROR, c->probe->id, c->error_text, length);
 	}
 	o->since = now;
 	o->spent = 0;

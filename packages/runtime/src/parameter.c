@@ -27,6 +27,7 @@ static const struct {
 	LIMIT("MAXMAPENTRIES", maxmapentries),
 	LIMIT("MAXERRORS", maxerrors),
 	LIMIT("MAXSKIPPED", maxskipped),
+	LIMIT("INTERRUPTIBLE", interruptible),
 	LIMIT("MAXTRYLOCK", maxtrylock),
 	LIMIT("TRYLOCKDELAY", trylockdelay),
 	LIMIT("MAXBACKTRACE", maxbacktrace),
@@ -102,6 +103,7 @@ static char *take_word(char **text, char stop, bool *stopped)
 
 int stapkit_parameter_apply(void)
 {
+	const struct stapkit_limits built = stapkit_script.limits;
 	char *text = set;
 	int err;
 
@@ -122,5 +124,10 @@ int stapkit_parameter_apply(void)
 			return -EINVAL;
 		}
 	}
+	/* stap(1): "default (MAXACTION * 10)", which follows a MAXACTION that is given. */
+	if (stapkit_script.limits.maxaction != built.maxaction &&
+	    stapkit_script.limits.maxaction_interruptible == built.maxaction_interruptible &&
+	    built.maxaction_interruptible == 10 * built.maxaction)
+		stapkit_script.limits.maxaction_interruptible = 10 * stapkit_script.limits.maxaction;
 	return 0;
 }

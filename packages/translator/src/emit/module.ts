@@ -34,6 +34,7 @@ const LIMIT_FIELDS: Readonly<Partial<Record<LimitName, string>>> = {
   MAXMAPENTRIES: 'maxmapentries',
   MAXERRORS: 'maxerrors',
   MAXSKIPPED: 'maxskipped',
+  INTERRUPTIBLE: 'interruptible',
   MAXTRYLOCK: 'maxtrylock',
   TRYLOCKDELAY: 'trylockdelay',
   MAXBACKTRACE: 'maxbacktrace',

@@ -1,0 +1,96 @@
+// How many lines a second of `printf("%d %s\n", pid(), execname())` come through without loss, from one CPU and from two:
+// probes are hit at a steady rate for some seconds while staprun writes the lines to a file, and the rate is raised until
+// lines are lost. The guest has two CPUs, which producers and staprun share. At every rate, what was received and what
+// was reported as lost must be what was produced.
+//
+// By default the guest's second is 1,000,000,000 instructions, of both CPUs together, so that the figures repeat, also on
+// a busy machine; with --real it is a second, and the figures say how fast the emulator is.
+//
+//   tools/bench/output [--real]
+import { join } from 'node:path';
+import { type Bench, root, withBench } from './bench-guest.js';
+
+interface Outcome {
+  readonly produced: number;
+  /** Lines a second. */
+  readonly rate: number;
+  readonly received: number;
+  readonly lost: number;
+}
+
+const SECONDS = 2;
+const FIRST = 40_000;
+const STEP = 2;
+const REFINEMENTS = 2;
+
+const real = process.argv.includes('--real');
+
+await withBench({ cpus: 2, warmNode: true, ...(real ? {} : { icount: 0 }) }, async (bench) => {
+  const script =
+    'probe kprobe.module("bench_target").function("bench_target_hit") { printf("%d %s\\n", pid(), execname()) }';
+  const module = bench.build('bench_output', script);
+  console.log(
+    `lines a second through staprun to a file, kernel ${bench.release}; a second is ${real ? 'one of an emulated guest' : 'a billion instructions'}`,
+  );
+  for (const cpus of [1, 2]) {
+    let best: Outcome | undefined;
+    let wanted = FIRST;
+    let tooMuch = Number.POSITIVE_INFINITY;
+    while (!Number.isFinite(tooMuch)) {
+      const outcome = await run(bench, module, cpus, wanted);
+      // Where the producers themselves can't keep up, faster is not to be had.
+      if (outcome.lost > 0 || outcome.rate < wanted * 0.8) tooMuch = wanted;
+      if (outcome.lost === 0) best = better(best, outcome);
+      wanted *= STEP;
+    }
+    for (let n = 0; n < REFINEMENTS; n++) {
+      const middle = ((best?.rate ?? 0) + tooMuch) / 2;
+      const outcome = await run(bench, module, cpus, middle);
+      if (outcome.lost === 0) best = better(best, outcome);
+      else tooMuch = middle;
+    }
+    report(`${cpus === 1 ? 'one CPU' : 'two CPUs'}, the most without loss`, best!);
+    report(
+      `${cpus === 1 ? 'one CPU' : 'two CPUs'}, at four times that`,
+      await run(bench, module, cpus, best!.rate * 4),
+    );
+  }
+});
+
+function better(a: Outcome | undefined, b: Outcome): Outcome {
+  return a && a.rate >= b.rate ? a : b;
+}
+
+async function run(bench: Bench, module: string, cpus: number, rate: number): Promise<Outcome> {
+  const output = '/tmp/bench-output';
+  let stderr = '';
+  const told = '/tmp/bench-produced';
+  const command = `${bench.folder}/produce ${cpus} ${Math.round(rate)} ${SECONDS} ${told}`;
+  const words = ['-o', output, '-c', command, module];
+  const { code } = await bench.guest.runScript({
+    path: join(root, 'packages/staprun/bundle/staprun.cjs'),
+    argv: words,
+    timeoutSeconds: 300,
+    onStderr: (chunk) => {
+      stderr += Buffer.from(chunk).toString();
+    },
+  });
+  if (code !== 0) throw new Error(`staprun ${words.join(' ')}: ${stderr}`);
+  const { produced, rate: reached } = JSON.parse(await bench.run(['cat', told])) as { produced: number; rate: number };
+  const received = Number((await bench.run(['wc', '-l', output])).split(' ')[0]);
+  const lost = number(/There were (\d+) transport failures/, stderr) + number(/skipped probes: (\d+)/, stderr);
+  if (received + lost !== produced)
+    throw new Error(`${produced} lines were produced, but ${received} received and ${lost} lost: ${stderr}`);
+  return { produced, rate: reached, received, lost };
+}
+
+function number(pattern: RegExp, text: string): number {
+  return Number(pattern.exec(text)?.[1] ?? 0);
+}
+
+function report(what: string, { rate, produced, received, lost }: Outcome): void {
+  const figure = Math.round(rate).toLocaleString('en-US');
+  console.log(
+    `${what.padEnd(34)} ${figure.padStart(10)} lines/s   received ${received} + lost ${lost} = produced ${produced}`,
+  );
+}
