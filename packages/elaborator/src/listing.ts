@@ -35,9 +35,9 @@ export function listProbes(ast: Ast, options: ElaborateOptions, variables: boole
     const words = [shownName(probe)];
     for (const local of locals) words.push(`${local.name}:${findCell(local.cell).type ?? 'unknown'}`);
     const found = probe.variables?.().variables ?? [];
-    // What a function returns comes first; what is not there at this place is not listed.
-    const isResult = (variable: PointVariable) => variable.group === 'return';
-    for (const variable of [...found.filter(isResult), ...found.filter((one) => !isResult(one))]) {
+    // What a function returns comes first, then its parameters; what is not there at this place is not listed.
+    const rank = ({ group }: PointVariable) => (group === 'return' ? 0 : group === 'parameter' ? 1 : 2);
+    for (const variable of [...found].sort((a, b) => rank(a) - rank(b))) {
       if (variable.source.kind === 'location' && isElsewhere(variable.source.location)) continue;
       const type =
         typeof variable.type === 'string'

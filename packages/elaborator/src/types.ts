@@ -80,7 +80,7 @@ export function typeName(symbols: SymbolSource, id: number, depth = 0): string {
       return `${facts.of} ${facts.name}`;
     case 'pointer': {
       const target = symbols.typeFacts(facts.target);
-      if (target.kind === 'function') return `${functionName(symbols, target, '(*)', depth)}`;
+      if (target.kind === 'function') return `${functionName(symbols, target, '(*) ', depth)}`;
       return `${typeName(symbols, facts.target, depth + 1)}*`;
     }
     case 'qualifier': {
