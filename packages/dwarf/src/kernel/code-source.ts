@@ -35,6 +35,10 @@ interface Found {
   readonly line: number;
   readonly concrete: readonly number[];
   readonly inlined: readonly number[];
+  /** What an index knows beforehand; undefined where the entry itself is to be asked. */
+  readonly external?: boolean;
+  readonly addresses?: readonly (bigint | undefined)[];
+  readonly inlinedAddresses?: readonly (bigint | undefined)[];
 }
 
 /** The stack pointer's number in DWARF, by architecture. */
@@ -43,6 +47,7 @@ const STACK_POINTERS: Readonly<Record<string, number>> = { x86_64: 7, i386: 4, a
 /** Answers questions about the code of one kernel and its modules, from the files that are open. */
 export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'variable'> {
   const declaredLines = new Map<string, readonly number[]>();
+  const folders = new Map<CodeFile, string>();
   const scanned = new Map<Unit, readonly Found[]>();
   const frames = new Map<CodeFile, readonly FrameTable[]>();
 
@@ -99,14 +104,17 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
 
   function codeFunction(file: CodeFile, found: Found, copies: CodeQuery['copies']): CodeFunction {
     const [first] = found.concrete.length > 0 ? found.concrete : found.inlined;
-    const sample = file.dwarf.dieAt(first as DebugInfoOffset);
-    const external = sample.owner(DW_AT.external)?.flag(DW_AT.external) ?? false;
-    const shown = shownPath(sample.unit, found.file);
+    const die = (offset: number) => file.dwarf.dieAt(offset as DebugInfoOffset);
+    const external = found.external ?? die(first!).owner(DW_AT.external)?.flag(DW_AT.external) ?? false;
+    const shown = shownPath(file, first!, found.file);
     let withoutCode = 0;
-    const places = (offsets: readonly number[], inline: boolean): CodePlace[] =>
-      offsets.flatMap((offset) => {
-        const die = file.dwarf.dieAt(offset as DebugInfoOffset);
-        const address = entryAddress(die);
+    const places = (
+      offsets: readonly number[],
+      known: readonly (bigint | undefined)[] | undefined,
+      inline: boolean,
+    ): CodePlace[] =>
+      offsets.flatMap((offset, index) => {
+        const address = known?.[index] ?? entryAddress(die(offset));
         if (address === undefined) {
           if (inline) withoutCode += 1;
           return [];
@@ -122,10 +130,19 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
       file: shown,
       line: found.line,
       external,
-      entries: copies === 'inlined' ? [] : places(found.concrete, false),
-      inlined: copies === 'entries' ? [] : places(found.inlined, true),
+      entries: copies === 'inlined' ? [] : places(found.concrete, found.addresses, false),
+      inlined: copies === 'entries' ? [] : places(found.inlined, found.inlinedAddresses, true),
       withoutCode,
     };
+  }
+
+  /** A path below the folder that the code was compiled in: one for all of a kernel, as a rule. */
+  function shownPath(file: CodeFile, offset: number, path: string): string {
+    const known = folders.get(file);
+    if (known !== undefined && path.startsWith(known)) return path.slice(known.length);
+    const folder = `${file.dwarf.dieAt(offset as DebugInfoOffset).unit.compilationFolder ?? ''}/`;
+    folders.set(file, folder);
+    return path.startsWith(folder) ? path.slice(folder.length) : path;
   }
 
   /** Code in the order of the file, so that no unit is read twice, then functions in the order of their names. */
@@ -181,7 +198,7 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
         for (const { die, rows } of copies) {
           const about = {
             function: found.name,
-            file: shownPath(die.unit, found.file),
+            file: shownPath(file, die.offset, found.file),
             inline: die.tag === DW_TAG.inlined_subroutine,
             scope: die.offset as number,
           };
@@ -361,7 +378,7 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
     const path = unit.lines()!.files[row.file]?.path ?? declared.file;
     return place(file, address, {
       function: declared.name,
-      file: shownPath(unit, path),
+      file: shownPath(file, scope.offset, path),
       line: row.line,
       inline: scope.tag === DW_TAG.inlined_subroutine,
       entry: scopes.length === 1 && entryAddress(scope) === address,
@@ -476,12 +493,6 @@ function nearestTo(line: number, rows: readonly LineStart[]): number[] {
     if (distance < known || (distance === known && row.line > best!)) best = row.line;
   }
   return best === undefined ? [] : [best];
-}
-
-/** A path below the folder that its unit was compiled in. */
-function shownPath(unit: Unit, path: string): string {
-  const folder = unit.compilationFolder;
-  return folder && path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path;
 }
 
 /** A file pattern matches as it is, or with any folders before it. */

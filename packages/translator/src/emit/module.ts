@@ -262,6 +262,9 @@ function topStatements(body: Statement): readonly Statement[] {
 
 function emitProbe(module: ScriptEmission, probe: ResolvedProbe, index: number): Emitted {
   const name = module.probeName(index);
+  const point = familyOf(probe.point).printPoint(probe.point, `probe_${index}_point`, probe, index, module);
+  const condition = printCondition(module, probe, index);
+  if (module.sharesHandler(index)) return { lines: [...condition, point] };
   const b = new BodyEmission(module, probe.locals, name, undefined, index);
   b.out.open('');
   emitLockedBody(b, probe);
@@ -269,10 +272,10 @@ function emitProbe(module: ScriptEmission, probe: ResolvedProbe, index: number):
     ...printEntry(module, probe, index),
     ...printFrame(b),
     ...printHandler(module, probe, b, name),
-    ...printCondition(module, probe, index),
+    ...condition,
+    '',
+    point,
   ];
-  const family = familyOf(probe.point);
-  lines.push('', family.printPoint(probe.point, `${name}_point`, probe, index, module));
   const entry = printEntryStructure(probe, index);
   return { lines, ...(entry === undefined ? {} : { declaration: entry }) };
 }
@@ -407,7 +410,7 @@ function printTimed(module: ScriptEmission, global: number | undefined, index: n
     '{',
     '\ts64 start = stapkit_fn_get_cycles(c);',
     '',
-    `\tprobe_${index}(c);`,
+    `\t${module.probeName(index)}(c);`,
     `\tstapkit_statistic_add(c, ${module.globalName(global)}, stapkit_fn_get_cycles(c) - start);`,
     '}',
   ];
@@ -522,8 +525,8 @@ function printLimits(options: TranslateOptions): string[] {
   return lines;
 }
 
-function probeNames(script: Elaborated): readonly string[] {
-  return script.probes.map((_, index) => `probe_${index}`);
+function probeNames(module: ScriptEmission): readonly string[] {
+  return [...new Set(module.script.probes.map((_, index) => module.probeName(index)))];
 }
 
 /** Unions of all frames: their sizes are what a context must hold. */
@@ -544,7 +547,7 @@ function printFrames(script: Elaborated, module: ScriptEmission, others: readonl
   ]);
   const printer = script.globals.some((global) => global.printAtEnd) ? ['print_globals'] : [];
   return [
-    ...union('probe', [...probeNames(script), ...entries, ...printer, ...others]),
+    ...union('probe', [...probeNames(module), ...entries, ...printer, ...others]),
     ...union('function', functions),
   ];
 }
@@ -607,7 +610,7 @@ function printProbeTable(module: ScriptEmission, script: Elaborated, timings: In
   if (script.probes.length === 0) return [];
   const rows = script.probes.map((probe, index) => {
     const fields = [
-      `.handler = ${timings[index] === undefined ? 'probe' : 'timed'}_${index}`,
+      `.handler = ${timings[index] === undefined ? module.probeName(index) : `timed_${index}`}`,
       ...(probe.entryValues.length > 0
         ? [`.entry = entry_${index}_take`, `.entry_size = sizeof(struct entry_${index})`]
         : []),

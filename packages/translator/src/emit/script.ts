@@ -1,6 +1,6 @@
 // What all the emitters of one module share: the script, its analyses, and the tables that fill up while code is
 // written (print sites, formats, automata, walk slots).
-import type { Elaborated, Format, ResolvedFunction, ResolvedProbe } from '@stapkit/elaborator';
+import type { Elaborated, Expression, Format, ResolvedFunction, ResolvedProbe } from '@stapkit/elaborator';
 import type { LimitValues } from '@stapkit/pass';
 import { Effects } from '../analysis/effects.js';
 import { type LockPlan, planLocks } from '../analysis/locks.js';
@@ -27,6 +27,10 @@ export class ScriptEmission {
   private readonly symbolNumbers = new Map<string, number>();
   private readonly formats = new Map<string, string>();
 
+  /** For each probe the one whose handler it has: a pattern stands for thousands of probes that all do the same. */
+  private readonly handlers: readonly number[];
+  private readonly conditions: readonly Expression[];
+
   constructor(
     readonly script: Elaborated,
     readonly limits: LimitValues,
@@ -38,6 +42,8 @@ export class ScriptEmission {
     this.effects = new Effects(script);
     this.locks = planLocks(script, this.effects);
     this.places = new Places(script.sources);
+    this.handlers = sharedHandlers(script.probes);
+    this.conditions = script.probes.flatMap((probe) => (probe.condition ? [probe.condition] : []));
   }
 
   /** The C name of a global's storage, of its lock, of a function, of a probe's handler. */
@@ -54,7 +60,12 @@ export class ScriptEmission {
   }
 
   probeName(index: number): string {
-    return `probe_${index}`;
+    return `probe_${this.handlers[index]}`;
+  }
+
+  /** Whether a probe's handler is that of another one before it. */
+  sharesHandler(index: number): boolean {
+    return this.handlers[index] !== index;
   }
 
   /** The runtime function that a tapset function stands for, by its pragma `runtime: NAME`. */
@@ -70,9 +81,8 @@ export class ScriptEmission {
   /** True where a handler of this probe may change the value of a point's `if (…)`. */
   changesCondition(probe: ResolvedProbe): boolean {
     const uses = this.effects.ofStatement(probe.body);
-    for (const other of this.script.probes) {
-      if (!other.condition) continue;
-      for (const global of this.effects.ofExpression(other.condition).keys()) {
+    for (const condition of this.conditions) {
+      for (const global of this.effects.ofExpression(condition).keys()) {
         const use = uses.get(global);
         if (use && use.writes + use.adds > 0) return true;
       }
@@ -136,4 +146,17 @@ function sizeBytes(size: string | undefined): number {
     default:
       return Number.parseInt(size, 10) || 0;
   }
+}
+
+/** Handlers that do the same are one. Those that take values at entry are made for their own probe. */
+function sharedHandlers(probes: readonly ResolvedProbe[]): number[] {
+  const known = new Map<string, number>();
+  return probes.map((probe, index) => {
+    if (probe.entryValues.length > 0) return index;
+    const { span, locals, body, point } = probe;
+    const key = JSON.stringify([point.family, span, locals, body]);
+    const same = known.get(key);
+    if (same === undefined) known.set(key, index);
+    return same ?? index;
+  });
 }
