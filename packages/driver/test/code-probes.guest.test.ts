@@ -1,0 +1,84 @@
+// Probes at places that debug information knows: what they count is what a process is known to do.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { connectGuest, type Guest } from '@stapkit/vm';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const fixtures = fileURLToPath(new URL('./fixtures', import.meta.url));
+let guest: Guest;
+let folder: string;
+
+beforeAll(async () => {
+  execFileSync(process.execPath, [join(root, 'packages/staprun/scripts/bundle.mjs')]);
+  guest = await connectGuest(process.env['STAPKIT_GUEST']!);
+  folder = mkdtempSync(join(tmpdir(), 'code-probes-'));
+});
+
+afterAll(async () => {
+  await guest?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function stap(argv: readonly string[]): string {
+  return execFileSync(join(root, 'stap'), ['-r', guest.release, ...argv], { cwd: folder, encoding: 'utf8' });
+}
+
+function build(name: string, script: string, ...words: string[]): void {
+  stap(['-p4', '-m', name, join(fixtures, script), ...words]);
+}
+
+/** Runs a shell script in the guest; `$S` is staprun, `$D` the folder of the modules, `$F` that of the fixtures. */
+async function shell(script: string): Promise<string> {
+  let output = '';
+  const take = (chunk: Uint8Array): void => {
+    output += Buffer.from(chunk).toString('latin1');
+  };
+  const env = { S: `node ${root}packages/staprun/bundle/staprun.cjs`, D: folder, F: fixtures };
+  await guest.exec({
+    argv: ['bash', '-c', script],
+    cwd: '/tmp',
+    env: { ...(process.env as Record<string, string>), ...env },
+    onStdout: take,
+    onStderr: take,
+  });
+  return output;
+}
+
+test('lines, inlined copies, labels and callees are hit as often as a process runs through them', async () => {
+  // The lines with code are, in every kernel: the head, the check of the mode, and what refuses.
+  const lines = stap(['-l', 'kernel.statement("vfs_read@fs/read_write.c:*")'])
+    .split('\n')
+    .flatMap((line) => /"(.*)"/.exec(line)?.[1] ?? []);
+  build('code_probes', 'code-probes.stp', lines[2]!);
+  expect(await shell('$S $D/code_probes.ko -c "perl $F/work.pl"')).toBe(
+    // Reads, writes and seeks take the file's position; poll's label is passed whenever it ends.
+    'refused 7 entries 12 inlined 17 labels 4 callees 5 everywhere 8 near 12\n',
+  );
+});
+
+test('what .return sees is what strace sees', async () => {
+  build('code_reads', 'reads.stp');
+  const work = 'open F, "<", "/etc/passwd"; for (3, 100, 7, 0) { sysread F, $b, $_ } syscall 0, 99, 0, 1;';
+  const seen = await shell(`cat > /tmp/reads.pl <<'END'\n${work}\nEND\n$S $D/code_reads.ko -c "perl /tmp/reads.pl"`);
+  const traced = await shell('strace -e trace=read -o /tmp/reads.txt perl /tmp/reads.pl; cat /tmp/reads.txt');
+  const ERRNO: Readonly<Record<string, number>> = { EBADF: 9 };
+  const last = (values: readonly number[]): readonly number[] => values.slice(-5);
+  const told = [...traced.matchAll(/read\(.*= (-?\d+)(?: (E[A-Z]+))?/g)].map(([, value, error]) =>
+    error === undefined ? Number(value) : -(ERRNO[error] ?? 0),
+  );
+  expect(last(seen.trim().split('\n').map(Number))).toEqual(last(told));
+  expect(last(told)).toEqual([3, 100, 7, 0, -9]);
+});
+
+test('probes of a module are armed when it comes, and again when it comes again', async () => {
+  build('code_module', 'module-comes.stp');
+  const load = 'modprobe dummy || insmod /lib/modules/$(uname -r)/kernel/drivers/net/dummy.ko; rmmod dummy';
+  const output = await shell(
+    `cat > /tmp/load.sh <<'END'\n${load}\n${load}\nEND\n$S $D/code_module.ko -c "sh /tmp/load.sh"`,
+  );
+  expect(output).toBe('calls 2 returns 2 lines yes\n');
+});
