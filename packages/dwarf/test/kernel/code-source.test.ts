@@ -1,0 +1,159 @@
+// What is known of a kernel's code, over a small program that calls itself one.
+import { copyFileSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type KernelCode, kernelCode, openElf } from '../../src/index.js';
+import { compile, temporaryFolder } from '../helpers/compile.js';
+
+const SOURCE = `
+int (*volatile sink)(int);
+static inline __attribute__((always_inline)) int twice(int v)
+{
+  int t = v * 2;
+  return t + sink(t);
+}
+static __attribute__((noinline)) int local(int v)
+{
+  int sum = 0;
+  for (int i = 0; i < v; i++)
+    sum += twice(i);
+again:
+  if (sink(sum) > 3)
+    goto again;
+  return sum;
+}
+int outer(int v)
+{
+  int k = local(v) + 1;
+  if (k < 0)
+    return -1;
+  k += twice(k);
+  return k + local(k);
+}
+int _stext(int argc) { return outer(argc) + local(argc); }
+int main(int argc, char **argv) { return _stext(argc); }
+`;
+
+const release = '6.1.0-test';
+const folder = temporaryFolder();
+let kernel: KernelCode;
+let start: bigint;
+
+beforeAll(async () => {
+  const program = compile(folder.path, 'kernel', ['-O2', '-g', '-no-pie', '-Wl,--build-id=sha1'], SOURCE);
+  mkdirSync(join(folder.path, 'debug/boot'), { recursive: true });
+  copyFileSync(program, join(folder.path, `debug/boot/vmlinux-${release}`));
+  const elf = openElf(program);
+  start = elf.symbols().find('_stext')!.address;
+  elf.close();
+  kernel = kernelCode({
+    release,
+    cacheFolder: join(folder.path, 'cache'),
+    folders: [join(folder.path, 'debug')],
+    modulesFolders: [join(folder.path, 'modules')],
+  });
+});
+
+afterAll(() => {
+  kernel.close();
+  folder.remove();
+});
+
+/** Asks until nothing more is opened, as pass 2 is run again. */
+async function ask<T>(question: () => T): Promise<T> {
+  for (;;) {
+    const answer = question();
+    if (!(await kernel.supply()).value) return answer;
+  }
+}
+
+test('nothing is open before it is asked for', async () => {
+  expect(kernel.wanting).toBe(false);
+  expect(kernel.code.has(undefined)).toBe(false);
+  expect(kernel.wanting).toBe(true);
+  expect(await ask(() => kernel.code.has(undefined))).toBe(true);
+  expect(await ask(() => kernel.code.has('no_such_module'))).toBe(false);
+  expect(kernel.wanting).toBe(false);
+});
+
+test('a function of the whole kernel is found by its symbol, with no index', async () => {
+  kernel.code.has(undefined);
+  await kernel.supply();
+  const [outer] = kernel.code.functions({ name: 'outer', copies: 'all' });
+  expect(kernel.wanting).toBe(false);
+  expect(outer).toMatchObject({ name: 'outer', line: 18, external: true, withoutCode: 0 });
+  expect(outer!.entries).toMatchObject([{ symbol: 'outer', offset: 0, entry: true, inline: false }]);
+});
+
+test('a local function and inlined copies are counted from the start of the code', async () => {
+  const [local] = await ask(() => kernel.code.functions({ name: 'local', copies: 'all' }));
+  const [entry] = local!.entries;
+  expect(local!.external).toBe(false);
+  expect(entry!.symbol).toBe('_stext');
+  expect(BigInt(entry!.address) - start).toBe(BigInt(entry!.offset));
+  const [twice] = await ask(() => kernel.code.functions({ name: 'twice', copies: 'all' }));
+  expect(twice!.entries).toEqual([]);
+  expect(twice!.inlined).toHaveLength(2);
+  expect(twice!.inlined.every((one) => one.inline)).toBe(true);
+});
+
+test('patterns fit names and files', async () => {
+  const names = async (name: string, file?: string) =>
+    (await ask(() => kernel.code.functions({ name, copies: 'entries', ...(file === undefined ? {} : { file }) })))
+      .map((one) => one.name)
+      .sort();
+  expect(await names('*o*')).toEqual(['local', 'outer']);
+  expect(await names('outer', 'sample.c')).toEqual(['outer']);
+  expect(await names('outer', 's*.c')).toEqual(['outer']);
+  expect(await names('outer', 'other.c')).toEqual([]);
+});
+
+test('each line of a function has one place, in its own code', async () => {
+  const lines = async (name: string, from: number, to = from, nearest = false) =>
+    (
+      await ask(() =>
+        kernel.code.statements({ name, file: 'sample.c', lines: { kind: 'lines', lines: [[from, to]] }, nearest }),
+      )
+    ).map((one) => `${one.function}:${one.line}`);
+  expect(await lines('outer', 20)).toEqual(['outer:20']);
+  // The line of `twice` that was inlined into it is not its own.
+  expect(await lines('outer', 5)).toEqual([]);
+  expect(await lines('*', 20)).toEqual(['outer:20']);
+  expect(await lines('outer', 1, 7)).toEqual([]);
+  expect(await lines('twice', 6)).toEqual(['twice:6', 'twice:6']);
+  expect(await lines('outer', 1000, 1000, true)).toEqual(['outer:1000']);
+  const all = await ask(() =>
+    kernel.code.statements({ name: 'outer', file: 'sample.c', lines: { kind: 'all' }, nearest: false }),
+  );
+  const numbers = all.map((one) => one.line);
+  expect(new Set(numbers).size).toBe(numbers.length);
+  expect(Math.min(...numbers)).toBeGreaterThanOrEqual(18);
+  expect(Math.max(...numbers)).toBeLessThanOrEqual(25);
+});
+
+test('labels, and the function and line of an address', async () => {
+  const [local] = await ask(() => kernel.code.functions({ name: 'local', copies: 'all' }));
+  const labels = kernel.code.labels(local!, 'a*');
+  expect(labels.map((one) => [one.name, one.place.line])).toEqual([['again', 13]]);
+  const [entry] = local!.entries;
+  expect(kernel.code.placeAt(entry!.address, undefined)).toMatchObject({ function: 'local', entry: true });
+  expect(kernel.code.isStatement(entry!.address, undefined)).toBe(true);
+  expect(kernel.code.functionAt(entry!.address, undefined)).toMatchObject({ name: 'local', line: 8 });
+  expect(kernel.code.placeAt('1', undefined)).toBeUndefined();
+  expect(kernel.code.symbolAt(entry!)).toMatch(/^local/);
+});
+
+test('calls say where they return to and how far up the next return address lies', async () => {
+  const [outer] = await ask(() => kernel.code.functions({ name: 'outer', copies: 'all' }));
+  const calls = await ask(() => kernel.code.calls(outer!.entries));
+  expect(calls.map((one) => one.callee.name)).toEqual(['local', 'twice']);
+  const [local, twice] = calls;
+  expect(local!.returns.length).toBeGreaterThan(0);
+  for (const after of local!.returns) {
+    expect(after.symbol).toBe('_stext');
+    expect(after.frame).toBeGreaterThanOrEqual(0);
+    expect(after.frame! % 8).toBe(0);
+  }
+  expect(twice!.returns).toEqual([]);
+  expect(twice!.callee.inlined).toHaveLength(1);
+});

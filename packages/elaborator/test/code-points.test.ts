@@ -1,0 +1,226 @@
+// Points that take DWARF, over a made-up kernel of four functions.
+import { describe, expect, test } from 'vitest';
+import type { CodeFunction, CodePlace, CodeSource, SymbolSource } from '../src/index.js';
+import { formatElaborated } from '../src/index.js';
+import { elaborateText, kernel } from './helpers.js';
+
+const FILE = 'fs/read_write.c';
+
+function place(name: string, offset: number, more: Partial<CodePlace> = {}): CodePlace {
+  return {
+    address: String(0x1000 + offset),
+    symbol: '_stext',
+    offset,
+    function: name,
+    file: FILE,
+    line: 10,
+    inline: false,
+    entry: false,
+    scope: offset,
+    ...more,
+  };
+}
+
+function declared(name: string, line: number, more: Partial<CodeFunction> = {}): CodeFunction {
+  return { name, file: FILE, line, external: true, entries: [], inlined: [], withoutCode: 0, ...more };
+}
+
+const FUNCTIONS: readonly CodeFunction[] = [
+  declared('vfs_read', 10, { entries: [place('vfs_read', 0, { symbol: 'vfs_read', entry: true })] }),
+  declared('helper', 30, {
+    external: false,
+    entries: [place('helper', 0x40, { line: 30, entry: true })],
+    inlined: [place('helper', 0x10, { line: 30, inline: true }), place('helper', 0x50, { line: 30, inline: true })],
+  }),
+  declared('only_inlined', 40, { inlined: [place('only_inlined', 0x20, { line: 40, inline: true })] }),
+  declared('noinstr_one', 50, {
+    entries: [place('noinstr_one', 0x80, { line: 50, entry: true, unprobeable: 'it must not be instrumented' })],
+  }),
+];
+
+function fits(pattern: string, name: string): boolean {
+  return new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(name);
+}
+
+const LINES = [place('vfs_read', 4, { line: 11 }), place('vfs_read', 8, { line: 14 })];
+
+const code: CodeSource = {
+  has: (module) => module === undefined,
+  functions: ({ name, file, copies }) =>
+    FUNCTIONS.filter((one) => fits(name, one.name) && (file === undefined || fits(`*${file}`, one.file))).flatMap(
+      (one) => {
+        const entries = copies === 'inlined' ? [] : one.entries;
+        const inlined = copies === 'entries' ? [] : one.inlined;
+        return entries.length + inlined.length > 0 ? [{ ...one, entries, inlined }] : [];
+      },
+    ),
+  statements: ({ name, lines }) =>
+    LINES.filter((one) => {
+      if (!fits(name, one.function)) return false;
+      if (lines.kind === 'all') return true;
+      if (lines.kind === 'relative') return one.line === 10 + lines.offset;
+      return lines.lines.some(([from, to]) => from <= one.line && one.line <= to);
+    }),
+  nearestLines: () => [11, 14],
+  labels: (found, pattern) =>
+    found.name === 'vfs_read' && fits(pattern, 'out')
+      ? [{ name: 'out', place: place('vfs_read', 12, { line: 18 }) }]
+      : [],
+  calls: (callers) =>
+    callers.flatMap((caller) => {
+      if (caller.function === 'vfs_read') {
+        const returns = [{ symbol: '_stext', offset: 6, frame: 24 }];
+        return [
+          { callee: { ...FUNCTIONS[1]!, inlined: [] }, returns },
+          { callee: { ...FUNCTIONS[2]!, entries: [] }, returns: [] },
+        ];
+      }
+      if (caller.function === 'helper') {
+        return [
+          {
+            callee: { ...FUNCTIONS[3]!, entries: [place('deep', 0x90)] },
+            returns: [{ symbol: '_stext', offset: 0x44, frame: 16 }],
+          },
+        ];
+      }
+      return [];
+    }),
+  frameOf: () => 8,
+  placeAt: (address) => (address === '4100' ? LINES[0] : undefined),
+  isStatement: (address) => address === '4100',
+  functionAt: () => FUNCTIONS[0],
+  symbolAt: () => undefined,
+  nearestFunctions: () => ['vfs_read'],
+};
+
+const symbols: SymbolSource = { ...kernel, code };
+
+/** Where the probes of a point go: `symbol+offset`, with what is checked of their callers. */
+function points(text: string, more: Partial<SymbolSource> = {}): string[] {
+  const { script, messages } = elaborateText(`probe ${text} { println(1) }`, { symbols: { ...symbols, ...more } });
+  if (messages.length > 0) return [...messages];
+  return script.probes.map(({ name, point }) => {
+    if (point.family !== 'kprobe') throw new Error(point.family);
+    const callers = (point.callers ?? []).map((list) => list.map((one) => `${one.above}:${one.symbol}+${one.offset}`));
+    return `${name} ${point.symbol}+${point.offset}${point.return ? ' return' : ''}${
+      callers.length > 0 ? ` called from ${callers.map((list) => list.join('<')).join(' or ')}` : ''
+    }`;
+  });
+}
+
+describe('functions', () => {
+  test('a function without a suffix is its entry and every inlined copy', () => {
+    expect(points('kernel.function("helper")')).toEqual([
+      `kernel.function("helper@${FILE}:30") _stext+64`,
+      `kernel.function("helper@${FILE}:30") _stext+16`,
+      `kernel.function("helper@${FILE}:30") _stext+80`,
+    ]);
+  });
+
+  test('.call and .inline are the one and the other', () => {
+    expect(points('kernel.function("helper@fs/*.c").call')).toEqual([
+      `kernel.function("helper@${FILE}:30").call _stext+64`,
+    ]);
+    expect(points('kernel.function("helper").inline')).toHaveLength(2);
+    expect(points('kernel.function("only_inlined").inline')).toHaveLength(1);
+  });
+
+  test('BTF serves .call and .return of what it knows', () => {
+    expect(points('kernel.function("vfs_read").call')).toEqual(['kernel.function("vfs_read").call vfs_read+0']);
+    expect(points('kernel.function("vfs_read").return')).toEqual([
+      'kernel.function("vfs_read").return vfs_read+0 return',
+    ]);
+    expect(points('kernel.function("vfs_read").call', { codeOnly: true })).toEqual([
+      `kernel.function("vfs_read@${FILE}:10").call vfs_read+0`,
+    ]);
+  });
+
+  test('what has only inlined copies has no return', () => {
+    expect(points('kernel.function("only_inlined").return')[0]).toMatch('while resolving probe point');
+  });
+
+  test('a place that can’t be probed is told of by name and passed over in a pattern', () => {
+    expect(points('kernel.function("noinstr_one@fs/*")')[0]).toMatch(
+      'function noinstr_one is blocklisted: it must not',
+    );
+    expect(points('kernel.function("no*@fs/*"), kernel.function("vfs_read").call')[0]).toMatch('while resolving');
+    expect(points('kernel.function("*@fs/*").call')).toHaveLength(2);
+  });
+
+  test('without debug information the fault says what is missing', () => {
+    const { diagnostics } = elaborateText('probe kernel.function("helper").inline {}', {
+      symbols: { ...kernel, code: { ...code, has: () => false } },
+    });
+    expect(JSON.stringify(diagnostics)).toContain('stap-prep --debuginfo');
+    const btf = elaborateText('probe kernel.function("vfs_read@fs/*.c") {}', { symbols: kernel });
+    expect(JSON.stringify(btf.diagnostics)).toContain('leave out --debuginfo=btf');
+  });
+});
+
+describe('statements', () => {
+  test.each([
+    ['11', [4]],
+    ['11-14', [4, 8]],
+    ['12,14', [8]],
+    ['*', [4, 8]],
+  ])('lines :%s', (lines, offsets) => {
+    expect(
+      points(`kernel.statement("vfs_read@${FILE}:${lines}")`).map((line) => Number(line.split('+').at(-1))),
+    ).toEqual(offsets);
+  });
+
+  test('+N counts from the declaration', () => {
+    expect(points(`kernel.statement("vfs_read@${FILE}+4")`)).toEqual([
+      `kernel.statement("vfs_read@${FILE}:14") _stext+8`,
+    ]);
+  });
+
+  test('a line without code names those around it', () => {
+    const { diagnostics } = elaborateText(`probe kernel.statement("vfs_read@${FILE}:12") {}`, { symbols });
+    expect(JSON.stringify(diagnostics)).toContain(`no line records for ${FILE}:12 (try :11 or :14)`);
+  });
+
+  test.each(['f@', '@a.c', 'f@a.c:', 'f@a.c:0', 'f@a.c:5-3', 'f@a.c:x', 'f@a.c+'])('"%s" is malformed', (pattern) => {
+    const { diagnostics } = elaborateText(`probe kernel.statement("${pattern}") {}`, { symbols });
+    expect(JSON.stringify(diagnostics)).toMatch(/malformed specification|no match/);
+  });
+
+  test('an address must be where a statement begins', () => {
+    expect(points('kernel.statement(4100)')).toEqual(['kernel.statement(0x1004) _stext+4']);
+    expect(points('kernel.statement(4101)')[0]).toMatch('while resolving');
+    expect(points('kernel.function(4101)')).toEqual([`kernel.function("vfs_read@${FILE}:10") vfs_read+0`]);
+  });
+});
+
+test('labels have the line that they stand in', () => {
+  expect(points('kernel.function("vfs_read").label("o*")')).toEqual([
+    `kernel.function("vfs_read@${FILE}:18").label("out") _stext+12`,
+  ]);
+});
+
+describe('callees', () => {
+  const base = `kernel.function("vfs_read@${FILE}:10")`;
+
+  test('a function of its own is hit only when the call returns to the caller', () => {
+    expect(points('kernel.function("vfs_read").callee("helper")')).toEqual([
+      `${base}.callee("helper@${FILE}:30") _stext+64 called from 0:_stext+6`,
+    ]);
+  });
+
+  test('an inlined copy lies in the caller itself', () => {
+    expect(points('kernel.function("vfs_read").callee("only*")')).toEqual([
+      `${base}.callee("only_inlined@${FILE}:40") _stext+32`,
+    ]);
+  });
+
+  test('one level deeper both calls are on the stack', () => {
+    expect(points('kernel.function("vfs_read").callees(2)').find((line) => line.includes('noinstr'))).toBe(
+      `${base}.callee("helper@${FILE}:30").callee("noinstr_one@${FILE}:50") _stext+144 called from 0:_stext+68<24:_stext+6`,
+    );
+  });
+});
+
+test('the analyzed script shows the places', () => {
+  const { script } = elaborateText('probe kernel.function("only_inlined") { println(1) }', { symbols });
+  expect(formatElaborated(script)).toContain('/* pc=_stext+0x20 */');
+});
