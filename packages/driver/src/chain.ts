@@ -2,7 +2,14 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Elaborated, type ElaborateOptions, elaboratePass, summarizeElaborated } from '@stapkit/elaborator';
+import {
+  coverageText,
+  type Elaborated,
+  type ElaborateOptions,
+  elaboratePass,
+  type FunctionCoverage,
+  summarizeElaborated,
+} from '@stapkit/elaborator';
 import { type BuildOptions, buildPass, findKernelBuild, openRuntime } from '@stapkit/kbuild';
 import { type ParseInput, parsePass } from '@stapkit/parser';
 import { DiagnosticError, hasErrors, type Outcome, type Pass, type PassContext, type SourceText } from '@stapkit/pass';
@@ -99,6 +106,7 @@ async function runPasses(
       summarizeElaborated,
     );
     if (!elaborated) return { failed: 2 };
+    await tellCoverage(settings, elaborated.coverage ?? []);
     current = { pass: 2, ir: elaborated };
   }
   if (current.pass === 2 && last > 2) {
@@ -158,6 +166,18 @@ export function translateOptions(options: StapOptions): TranslateOptions {
 /** `--no-global-var-display` */
 function withoutDisplay(script: Elaborated): Elaborated {
   return { ...script, globals: script.globals.map((global) => ({ ...global, printAtEnd: false })) };
+}
+
+/** Says where a function point does not reach all of a function's code; as an event of its own in a `--json` run. */
+async function tellCoverage({ options, io, reporter }: ChainSettings, all: readonly FunctionCoverage[]): Promise<void> {
+  for (const coverage of all) {
+    if (options.json && options.lastPass === 5) {
+      await io.stdout(`${JSON.stringify({ event: 'coverage', ...coverage })}\n`);
+    } else {
+      const message = coverageText(coverage);
+      reporter.report({ code: 'elaborate/coverage', severity: 'note', class: 'semantic', message });
+    }
+  }
 }
 
 /**

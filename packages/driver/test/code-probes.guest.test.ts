@@ -76,7 +76,9 @@ test('what .return sees is what strace sees', async () => {
 
 test('probes of a module are armed when it comes, and again when it comes again', async () => {
   build('code_module', 'module-comes.stp');
-  const load = 'modprobe dummy || insmod /lib/modules/$(uname -r)/kernel/drivers/net/dummy.ko; rmmod dummy';
+  // Distributions have it make no interface unless it is told to.
+  const load =
+    'modprobe dummy numdummies=1 || insmod /lib/modules/$(uname -r)/kernel/drivers/net/dummy.ko numdummies=1; rmmod dummy';
   const output = await shell(
     `cat > /tmp/load.sh <<'END'\n${load}\n${load}\nEND\n$S $D/code_module.ko -c "sh /tmp/load.sh"`,
   );

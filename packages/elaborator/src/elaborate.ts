@@ -1,6 +1,7 @@
 // Pass 2: a parsed script and a kernel's facts in, the Elaborated IR out. The inner passes and their order are here.
 import type { Ast, ScriptLibrary } from '@stapkit/parser';
 import { type Diagnostic, hasErrors, type Outcome, type Pass } from '@stapkit/pass';
+import { countCoverage } from './code/coverage.js';
 import { messages } from './diagnostics.js';
 import type { Draft } from './draft.js';
 import type { Elaborated } from './elaborated.js';
@@ -89,6 +90,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
   after?.('derive-probes', () => printDerived(derived));
   diagnostics.push(...checkPrivilege(derived, options, tokens));
 
+  const coverage = derived.coverage.flatMap((one) => countCoverage(one, options.symbols) ?? []);
   const pruner = options.unoptimized ? undefined : prologuePruner(ast);
   const probes = pruner
     ? derived.probes.map((probe) => ({ ...probe, handler: pruner.prune(probe.handler) }))
@@ -144,7 +146,8 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
   });
   if (!hasErrors(diagnostics)) diagnostics.push(...lowered.diagnostics);
   after?.('lower', () => JSON.stringify(lowered.elaborated, null, 1));
-  return { value: lowered.elaborated, diagnostics };
+  const value = coverage.length > 0 ? { ...lowered.elaborated, coverage } : lowered.elaborated;
+  return { value, diagnostics };
 }
 
 /** The user's own top-level C, and that of tapset files from which a function is used. */

@@ -14,8 +14,26 @@ export interface Elaborated {
   /** Top-level embedded C, in order. */
   readonly embedded: readonly EmbeddedText[];
   readonly automata: readonly RegexAutomaton[];
+  /** Where a function point does not reach all of a function's code, or the compiler made variants of it. */
+  readonly coverage?: readonly FunctionCoverage[];
   /** `-g` was given: embedded C of the user's own and writes to memory were allowed. */
   readonly guru: boolean;
+}
+
+/** What became of the functions that one point stands for, so far as debug information tells. */
+export interface FunctionCoverage {
+  /** The point as written. */
+  readonly point: string;
+  /** Functions that the source declares. */
+  readonly functions: number;
+  /** Copies with code of their own, each a symbol. */
+  readonly symbols: number;
+  /** Of these, those that the compiler changed: `.isra`, `.constprop`, `.part`, `.cold`, by the suffix. */
+  readonly variants: Readonly<Record<string, number>>;
+  readonly inlined: number;
+  readonly probed: number;
+  /** Inlined copies of which no code is left. */
+  readonly withoutCode: number;
 }
 
 export interface TargetKernel {

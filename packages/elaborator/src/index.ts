@@ -1,5 +1,6 @@
 // @stapkit/elaborator: pass 2. A parsed script and a kernel's facts go in; out comes what the script means, fully typed
 // and with every name resolved, as plain data. It knows nothing of C and touches no file.
+export { coverageText } from './code/coverage.js';
 export type * from './code-source.js';
 export {
   derive,

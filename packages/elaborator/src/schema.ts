@@ -429,5 +429,18 @@ export const Elaborated: z.ZodType<ir.Elaborated> = z.strictObject({
   probes: z.array(ResolvedProbe),
   embedded: z.array(Embedded),
   automata: z.array(RegexAutomaton),
+  coverage: z
+    .array(
+      z.strictObject({
+        point: z.string(),
+        functions: Index,
+        symbols: Index,
+        variants: z.record(z.string(), Index),
+        inlined: Index,
+        probed: Index,
+        withoutCode: Index,
+      }),
+    )
+    .optional(),
   guru: z.boolean(),
 });

@@ -176,7 +176,12 @@ static int module_event(struct notifier_block *block, unsigned long event, void 
 	struct stapkit_probe *p;
 	u32 i;
 
-	if (module == THIS_MODULE || (event != MODULE_STATE_COMING && event != MODULE_STATE_GOING))
+	/*
+	 * A module that goes takes its probes with it: the kernel marks them as gone. They are given back when it comes again,
+	 * as the kernel's own kprobe events are, or at the end: a probe that is given back while its module goes may still
+	 * be on its way out when the next module gets the same memory.
+	 */
+	if (module == THIS_MODULE || event != MODULE_STATE_COMING)
 		return NOTIFY_OK;
 	for (i = 0; i < ARRAY_SIZE(followed); i++) {
 		if (!followed[i])
@@ -187,7 +192,8 @@ static int module_event(struct notifier_block *block, unsigned long event, void 
 
 			if (!point->module || strcmp(point->module, module->name) != 0 || !READ_ONCE(p->armed))
 				continue;
-			err = followed[i]->toggle(p, event == MODULE_STATE_COMING);
+			followed[i]->toggle(p, false);
+			err = followed[i]->toggle(p, true);
 			if (err)
 				stapkit_kprobe_refused(p, err);
 		}
@@ -195,7 +201,6 @@ static int module_event(struct notifier_block *block, unsigned long event, void 
 	return NOTIFY_OK;
 }
 
-/* Before the kernel's own, which drops the probes of a module that goes. */
 static struct notifier_block module_block = { .notifier_call = module_event, .priority = 1 };
 
 int stapkit_kprobe_follow(const struct stapkit_family *family)

@@ -31,6 +31,17 @@ export type RunEvent =
   | { readonly event: 'error'; readonly time: string; readonly text: string; readonly probe?: string }
   | ({ readonly event: 'loss' } & Loss)
   | { readonly event: 'detach'; readonly module: string }
+  /** Before a run: where a function point does not reach all of a function's code. Written by stap, not by staprun. */
+  | {
+      readonly event: 'coverage';
+      readonly point: string;
+      readonly functions: number;
+      readonly symbols: number;
+      readonly variants: Readonly<Record<string, number>>;
+      readonly inlined: number;
+      readonly probed: number;
+      readonly withoutCode: number;
+    }
   | {
       readonly event: 'end';
       readonly module: string;

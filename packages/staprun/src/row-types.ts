@@ -101,6 +101,16 @@ export type OtherEvent =
     }
   | { readonly event: 'detach'; readonly module: string }
   | {
+      readonly event: 'coverage';
+      readonly point: string;
+      readonly functions: number;
+      readonly symbols: number;
+      readonly variants: Readonly<Record<string, number>>;
+      readonly inlined: number;
+      readonly probed: number;
+      readonly withoutCode: number;
+    }
+  | {
       readonly event: 'end';
       readonly module: string;
       readonly exitStatus: number;

@@ -105,6 +105,18 @@ export const RunEventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('detach'), module: z.string() }).readonly(),
   z
     .object({
+      event: z.literal('coverage'),
+      point: z.string(),
+      functions: z.number().int(),
+      symbols: z.number().int(),
+      variants: z.record(z.string(), z.number().int()),
+      inlined: z.number().int(),
+      probed: z.number().int(),
+      withoutCode: z.number().int(),
+    })
+    .readonly(),
+  z
+    .object({
       event: z.literal('end'),
       module: z.string(),
       exitStatus: z.number().int(),

@@ -126,10 +126,16 @@ export class CodeFile {
       if (stext === undefined) throw new BinaryFault({ file: this.elf.name, offset: 0 }, 'there is no symbol _stext');
       this.base = {
         stext,
-        ranges: PARTS.flatMap(({ start, end, why }) => {
-          const [from, to] = [wanted.get(start), wanted.get(end)];
-          return from === undefined || to === undefined ? [] : [{ start: from, end: to, why }];
-        }),
+        ranges: [
+          ...PARTS.flatMap(({ start, end, why }) => {
+            const [from, to] = [wanted.get(start), wanted.get(end)];
+            return from === undefined || to === undefined ? [] : [{ start: from, end: to, why }];
+          }),
+          // What is built into the kernel never exits.
+          ...this.elf.sections
+            .filter((section) => section.name === '.exit.text')
+            .map(({ address, size }) => ({ start: address, end: address + BigInt(size), why: 'it is never called' })),
+        ],
       };
     }
     return this.base;

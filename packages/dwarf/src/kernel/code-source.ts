@@ -132,6 +132,7 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
       external,
       entries: copies === 'inlined' ? [] : places(found.concrete, found.addresses, false),
       inlined: copies === 'entries' ? [] : places(found.inlined, found.inlinedAddresses, true),
+      copies: found.inlined.length,
       withoutCode,
     };
   }

@@ -91,7 +91,9 @@ export interface CodeFunction {
   readonly entries: readonly CodePlace[];
   /** Where its inlined copies begin. */
   readonly inlined: readonly CodePlace[];
-  /** How many inlined copies there are of which no code is left. */
+  /** How many inlined copies there are, those included that were not asked for or have no code. */
+  readonly copies: number;
+  /** How many of the inlined copies that were asked for have no code left. */
   readonly withoutCode: number;
 }
 
