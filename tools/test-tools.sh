@@ -15,3 +15,4 @@ if ! DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $
 	printf 'stapkit: as root: apt-get install%s\n' "$missing" >&2
 	exit 1
 fi
+exec sh tools/debug-files.sh
