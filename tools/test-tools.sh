@@ -7,7 +7,7 @@ for pair in groff:groff-base man:man-db zsh:zsh bash:bash sshd:openssh-server ss
 done
 # The examples that must run unchanged.
 [ -f /usr/share/systemtap/examples/io/iotime.stp ] || missing="$missing systemtap-doc"
-[ -z "$missing" ] && exit 0
+[ -z "$missing" ] && exec sh tools/debug-files.sh
 printf 'stapkit: installing what the tests need:%s …\n' "$missing" >&2
 # shellcheck disable=SC2086
 if ! DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing >.stapkit/test-tools.log 2>&1; then
