@@ -8,6 +8,7 @@ export default defineConfig({
     name: 'guest',
     include: ['packages/*/test/**/*.guest.test.ts', 'tools/test/**/*.guest.test.ts'],
     globalSetup: ['tools/guest-setup.ts'],
+    setupFiles: ['tools/guest-log-check.ts'],
     fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,

@@ -5,11 +5,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { connectGuest, startGuest, stopGuest } from '@stapkit/vm';
-
-/** What the kernel prints when something went wrong in it that should not have. */
-const KERNEL_FAULT =
-  /\b(WARNING: |BUG: |Oops|general protection|possible circular locking|rcu.*stall|soft lockup|scheduling while atomic)/;
+import { connectGuest, KERNEL_FAULT, startGuest, stopGuest } from '@stapkit/vm';
 
 export default async function setup(): Promise<() => Promise<void>> {
   const given = process.env['STAPKIT_GUEST'];

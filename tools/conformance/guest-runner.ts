@@ -1,11 +1,12 @@
 // Runs in the guest: takes module paths, one a line, from standard input and answers each with one line of JSON, what it
 // printed and how it ended, in the file that it is given: what system() commands print goes to our own standard output. One process for all of them, since starting Node in the guest takes as long as many runs.
 
-import { appendFileSync, closeSync, openSync, readFileSync } from 'node:fs';
+import { appendFileSync, closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { quietContext, renderDiagnostic } from '@stapkit/pass';
 import { runModule } from '@stapkit/staprun';
+import { KERNEL_FAULT } from '@stapkit/vm';
 
 /** What the runner says of one module. */
 export interface RunAnswer {
@@ -13,12 +14,30 @@ export interface RunAnswer {
   readonly stdout: string;
   readonly stderr: string;
   readonly status: number;
+  /** What the kernel complained of meanwhile. */
+  readonly kernelFaults: readonly string[];
 }
 
 /** A script that does not end by itself is ended after this long. Milliseconds. */
 const TIME_LIMIT = 20_000;
 
 const COMMAND_OUTPUT = '/tmp/conformance-commands';
+
+const kernelLog = openSync('/dev/kmsg', constants.O_RDONLY | constants.O_NONBLOCK);
+
+/** The complaints since the last call. Each read gives one record, and EPIPE where older ones have been overwritten. */
+function kernelFaults(): string[] {
+  const record = Buffer.alloc(8192);
+  const faults: string[] = [];
+  for (;;) {
+    try {
+      const text = record.toString('utf8', 0, readSync(kernelLog, record));
+      if (KERNEL_FAULT.test(text)) faults.push(text.slice(text.indexOf(';') + 1).split('\n')[0]!);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EPIPE') return faults;
+    }
+  }
+}
 
 async function run(path: string): Promise<RunAnswer> {
   const output: Buffer[] = [];
@@ -48,16 +67,18 @@ async function run(path: string): Promise<RunAnswer> {
     stdout: Buffer.concat(output).toString('latin1'),
     stderr: errors.join('\n'),
     status: value?.exitStatus ?? 1,
+    kernelFaults: kernelFaults(),
   };
 }
 
 async function main(): Promise<void> {
+  kernelFaults();
   for await (const line of createInterface({ input: process.stdin })) {
     let answer: RunAnswer;
     try {
       answer = await run(line);
     } catch (error) {
-      answer = { path: line, stdout: '', stderr: `runner: ${String(error)}`, status: -1 };
+      answer = { path: line, stdout: '', stderr: `runner: ${String(error)}`, status: -1, kernelFaults: kernelFaults() };
     }
     appendFileSync(process.argv[2]!, `${JSON.stringify(answer)}\n`);
   }

@@ -71,6 +71,7 @@ function judge(one: Case): void {
   expect(module.path, module.messages).toBeDefined();
   const answer = answers.get(module.path!);
   expect(answer, 'it was not run to its end').toBeDefined();
+  expect(answer!.kernelFaults).toEqual([]);
   if (one.stderr.length === 0) expect(answer!.stderr).toBe('');
   for (const pattern of one.stderr) expect(answer!.stderr).toMatch(pattern);
   if (one.expected !== undefined) expect(answer!.stdout).toBe(one.expected);

@@ -51,6 +51,14 @@ export function plainLines(text: string): string[] {
     .filter((line) => line !== '');
 }
 
+/**
+ * A line of the kernel's log that says that something went wrong in the kernel which never should: its warnings, bugs,
+ * what its lock checker, RCU and watchdogs report, corrupted lists and memory. The expression has nothing that grep -E
+ * does not know.
+ */
+export const KERNEL_FAULT =
+  /WARNING:|BUG: |Oops|[Gg]eneral protection|INFO: (task|rcu|possible|trying|inconsistent|lockdep)|possible (circular|recursive) locking|lock dependency|suspicious RCU|rcu: .*stall|soft lockup|hard LOCKUP|blocked for more than|scheduling while atomic|sleeping function called|list_(add|del) corruption|kernel BUG at|refcount_t:|Kernel panic/;
+
 /** One line of the kernel's log. */
 export interface KernelLogLine {
   /** 0 (emergency) to 7 (debug). */

@@ -9,7 +9,7 @@ export type {
   RunScriptOptions,
 } from './agent-connection.js';
 export { type CliIo, vmCommand } from './cli.js';
-export type { KernelLogLine } from './console.js';
+export { KERNEL_FAULT, type KernelLogLine } from './console.js';
 export {
   type BootTimes,
   type ConnectOptions,
