@@ -1,0 +1,197 @@
+// What a run loses is told at its end, by owner and cause, and in --json; the limits can be set when a module is loaded.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { connectGuest, type Guest } from '@stapkit/vm';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const root = fileURLToPath(new URL('../../..', import.meta.url));
+const PLENTY = ['-g', '--suppress-time-limits', '-DMAXACTION=10000000'];
+const BEGUN = 'probe begin { printf("begun\\n") } ';
+let guest: Guest;
+let folder: string;
+
+beforeAll(async () => {
+  execFileSync(process.execPath, [join(root, 'packages/staprun/scripts/bundle.mjs')]);
+  guest = await connectGuest(process.env['STAPKIT_GUEST']!);
+  folder = mkdtempSync(join(tmpdir(), 'losses-guest-'));
+});
+
+afterAll(async () => {
+  await guest?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function build(name: string, script: string, options: readonly string[] = []): void {
+  execFileSync(join(root, 'stap'), ['-r', guest.release, '-p4', ...options, '-m', name, '-e', script], {
+    cwd: folder,
+    stdio: 'pipe',
+  });
+}
+
+interface Ran {
+  readonly output: string;
+  readonly errors: string;
+  readonly status: number;
+}
+
+/** Runs a module with staprun's `options` and the settings behind them, and `load` once it has begun. */
+async function run(name: string, options: string, load = ':', settings = ''): Promise<Ran> {
+  let text = '';
+  await guest.exec({
+    argv: [
+      'bash',
+      '-c',
+      `rm -f o e; $S ${options} $D/${name}.ko ${settings} > o 2> e & P=$!
+       until grep -q begun o || ! kill -0 $P 2> /dev/null; do sleep 0.1; done
+       ${load}; kill -INT $P 2> /dev/null; wait $P; R=$?; cat o; echo "=== $R"; cat e`,
+    ],
+    cwd: '/tmp',
+    env: { ...process.env, S: `node ${root}packages/staprun/bundle/staprun.cjs`, D: folder } as Record<string, string>,
+    onStdout: (chunk) => {
+      text += Buffer.from(chunk).toString('latin1');
+    },
+  });
+  const [, output, status, errors] = /^([\s\S]*)=== (\d+)\n([\s\S]*)$/.exec(text)!;
+  return { output: output!, errors: errors!, status: Number(status) };
+}
+
+/** The events of --json that tell of losses. */
+function lossesOf({ output }: Ran): { owner: string; cause: string; count: number }[] {
+  const events = output.trim().split('\n');
+  return events.map((line) => JSON.parse(line)).filter(({ event }) => event === 'loss');
+}
+
+const GETPPIDS = "perl -e 'getppid for 1..50'";
+const NESTED = `${BEGUN}global seen, inner
+  probe kernel.trace("sys_enter") { if (execname() == "perl") seen <<< kernel_long(task_current()) }
+  probe kernel.function("copy_from_kernel_nofault") { inner <<< 1 }
+  probe end { printf("%d\\n", @count(seen) >= 50) if (@count(inner) > 1000000) println("many") }`;
+
+test('a probe on what handlers call is skipped: reentrancy', async () => {
+  build('rl_nested', NESTED);
+  const ran = await run('rl_nested', '-v', GETPPIDS);
+  expect(ran.output).toBe('begun\n1\n');
+  const skipped = Number(/^WARNING: Number of errors: 0, skipped probes: (\d+)$/m.exec(ran.errors)?.[1]);
+  expect(skipped).toBeGreaterThanOrEqual(50);
+  expect(ran.errors).toMatch(
+    new RegExp(
+      `^WARNING: Skipped due to reentrancy in kernel\\.function\\("copy_from_kernel_nofault.*: ${skipped}$`,
+      'm',
+    ),
+  );
+  expect(ran.status).toBe(0);
+  const strict = await run('rl_nested', '--strict --json', GETPPIDS);
+  expect(lossesOf(strict)).toEqual([
+    {
+      event: 'loss',
+      owner: expect.stringMatching(/^kernel\.function.* at .*:\d+:\d+$/),
+      cause: 'nesting',
+      count: expect.any(Number),
+    },
+  ]);
+  expect(strict.status).toBe(1);
+});
+
+test('skips by reentrancy count towards MAXSKIPPED with INTERRUPTIBLE=0 only', async () => {
+  build('rl_nested', NESTED);
+  expect((await run('rl_nested', '', GETPPIDS, 'MAXSKIPPED=3')).status).toBe(0);
+  const ran = await run('rl_nested', '', GETPPIDS, 'MAXSKIPPED=3 INTERRUPTIBLE=0');
+  expect(ran.errors).toMatch(
+    /^ERROR: Skipped too many probes, check MAXSKIPPED or try again with stap -t for more details\.$/m,
+  );
+  expect(ran.status).toBe(1);
+});
+
+test('a full buffer loses prints, and each is counted for its site', async () => {
+  build(
+    'rl_full',
+    `${BEGUN}probe kernel.function("__do_sys_getppid") { for (i = 0; i < 50000; i++) printf("%d\\n", i) }`,
+    PLENTY,
+  );
+  const once = "perl -e 'getppid'";
+  const ran = await run('rl_full', '-v', once, 'STAPKIT_BUFFER=65536');
+  const lost = Number(/^WARNING: There were (\d+) transport failures\.$/m.exec(ran.errors)?.[1]);
+  expect(lost).toBeGreaterThan(0);
+  expect(ran.output.split('\n').length - 2 + lost).toBe(50_000);
+  expect(ran.errors).toMatch(
+    new RegExp(`^WARNING: Lost because the buffer was full, from the print at .*: ${lost}$`, 'm'),
+  );
+  expect(ran.status).toBe(0);
+  const strict = await run('rl_full', '--strict --json', once, 'STAPKIT_BUFFER=65536');
+  expect(lossesOf(strict)).toMatchObject([{ owner: expect.stringMatching(/^the print at /), cause: 'ring-full' }]);
+  expect(strict.status).toBe(1);
+});
+
+test('a full array is an error and a loss', async () => {
+  build(
+    'rl_map',
+    `${BEGUN}global a, n probe kernel.function("__do_sys_getppid") { a[n++] = 1 } probe never { println(a[0]) }`,
+  );
+  const ran = await run('rl_map', '--json', GETPPIDS, 'MAXMAPENTRIES=2');
+  expect(lossesOf(ran)).toMatchObject([
+    { owner: expect.stringContaining('__do_sys_getppid'), cause: 'map-full', count: 1 },
+  ]);
+  expect(ran.output).toContain('Array overflow, check MAXMAPENTRIES near');
+  expect(ran.status).toBe(1);
+});
+
+test('strings that are cut are counted', async () => {
+  build('rl_cut', 'probe begin { s = "x" for (i = 0; i < 10; i++) s = s . s printf("begun %d\\n", strlen(s)) exit() }');
+  const ran = await run('rl_cut', '-v');
+  expect(ran.output).toBe('begun 511\n');
+  expect(ran.errors).toMatch(/^WARNING: Strings cut at MAXSTRINGLEN in begin at .*: 2$/m);
+  expect(ran.status).toBe(0);
+  expect((await run('rl_cut', '--strict')).status).toBe(1);
+});
+
+test('returns that no instance was free for are counted', async () => {
+  build('rl_return', `${BEGUN}probe kernel.function("hrtimer_nanosleep").return.maxactive(1) { printf("back\\n") }`);
+  const ran = await run('rl_return', '-v', 'for i in 1 2 3 4; do sleep 2 & L="$L $!"; done; wait $L');
+  const missed = Number(/^WARNING: Number of errors: 0, skipped probes: (\d+)$/m.exec(ran.errors)?.[1]);
+  expect(missed).toBeGreaterThanOrEqual(1);
+  expect(ran.errors).toMatch(
+    new RegExp(`^WARNING: Skipped due to missed returns in kernel\\.function.*: ${missed}$`, 'm'),
+  );
+});
+
+const BUSY = `${BEGUN}global n function f(i) { return i <= 0 ? 0 : f(i - 1) }
+  probe kernel.function("__do_sys_getppid") { for (i = 0; i < 100; i++) n += i  n += f(3) }
+  probe never { println(n) }`;
+const MANY = "perl -e 'getppid for 1..100000'";
+
+test('handlers that take too much time end the run', async () => {
+  build('rl_busy', BUSY);
+  const ran = await run('rl_busy', '--json', MANY, 'STP_OVERLOAD_THRESHOLD=1000 STP_OVERLOAD_INTERVAL=100000');
+  expect(ran.output).toMatch(/probe overhead \(\d+ cycles\) exceeded threshold \(1000 cycles\) in last 100000 cycles/);
+  expect(lossesOf(ran)).toMatchObject([
+    { owner: expect.stringContaining('__do_sys_getppid'), cause: 'overload', count: 1 },
+  ]);
+  expect(ran.status).toBe(1);
+});
+
+test('limits are changed when the module is loaded', async () => {
+  build('rl_busy', BUSY);
+  expect(await run('rl_busy', '', GETPPIDS)).toMatchObject({ errors: '', status: 0 });
+  const few = await run('rl_busy', '', GETPPIDS, 'MAXACTION=50');
+  expect(few.errors).toMatch(/^ERROR: MAXACTION exceeded near /m);
+  expect(few.errors).toMatch(/^WARNING: Number of errors: 1, skipped probes: 0$/m);
+  const flat = await run('rl_busy', '', GETPPIDS, 'MAXNESTING=2 MAXERRORS=3');
+  expect(flat.errors.match(/^ERROR: MAXNESTING exceeded/gm)).toHaveLength(4);
+  expect(flat.errors).toMatch(/^WARNING: Number of errors: 4, skipped probes: 0$/m);
+  expect(flat.status).toBe(1);
+});
+
+test('with --suppress-handler-errors the run goes on', async () => {
+  build(
+    'rl_quiet',
+    `${BEGUN}global n, zero probe kernel.function("__do_sys_getppid") { n++ n /= zero } probe end { printf("%d\\n", n >= 50) zero = 0 }`,
+    ['--suppress-handler-errors'],
+  );
+  const ran = await run('rl_quiet', '', GETPPIDS);
+  expect(ran.output).toBe('begun\n1\n');
+  expect(ran.errors).not.toContain('ERROR');
+  expect(ran.status).toBe(0);
+});
