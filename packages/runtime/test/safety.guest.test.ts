@@ -99,7 +99,7 @@ test('handlers in non-maskable interrupts come in the middle of others and of wh
   expect(nested).toBeGreaterThan(0);
   // A lock that the interrupted handler holds is not waited for: the hit is skipped, and counted.
   expect(nmis! - refused!).toBeGreaterThan(0);
-  expect(output).toMatch(/^WARNING: Skipped due to .*lock timeout in kernel\.trace\("nmi_handler"\)/m);
+  expect(output).toMatch(/^WARNING: Skipped due to .*lock timeout in kernel\.trace\("nmi:nmi_handler"\)/m);
   expect(output).toMatch(/^lines/);
   expect(await shell(COMPLAINTS)).toBe('');
 }, 120_000);
