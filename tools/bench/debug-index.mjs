@@ -92,7 +92,7 @@ console.log(JSON.stringify({ wall, processor: (used.user + used.system) / 1000, 
   const alone = [];
   for (let run = 0; run < runs; run++) alone.push(measure('index', cache(`alone-${run}`), 0));
   show('index, 1 thread', alone, 1);
-  const [path] = execFileSync('find', [cache(0), '-name', 'dwarf.index'], { encoding: 'utf8' }).split('\n');
+  const [path] = execFileSync('find', [cache(0), '-name', 'dwarf.*.index'], { encoding: 'utf8' }).split('\n');
   console.log(`on disk: ${(statSync(path).size / 1e6).toFixed(1)} MB; ${JSON.stringify(made[0].counts)}`);
   const repeat = (what) => Array.from({ length: runs * 3 }, () => measure(what, cache(0), 0));
   show('vfs_read and its parameters, no index', repeat('without'), 3);

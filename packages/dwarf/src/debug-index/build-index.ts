@@ -10,7 +10,7 @@ import type { Dwarf } from '../dwarf/dwarf.js';
 import type { Unit } from '../dwarf/unit.js';
 import { BinaryFault } from '../io/fault.js';
 import { layoutParts, littleEndian, tableParts, writeAtomically } from '../io/write-parts.js';
-import { DebugIndex, INDEX_FORMAT, type IndexAbout, type IndexPart, NO_ADDRESS } from './debug-index.js';
+import { DebugIndex, INDEX_FORMAT, INDEX_NAME, type IndexAbout, type IndexPart, NO_ADDRESS } from './debug-index.js';
 import { Scanner, type ScanResult } from './scan.js';
 
 export interface DebugIndexOptions {
@@ -42,7 +42,7 @@ export async function openDebugIndex(dwarf: Dwarf, options: DebugIndexOptions): 
   if (!section) throw new BinaryFault({ file: elf.name, offset: 0 }, 'the file has no debug information');
   const infoSize = elf.sectionSize(section);
   if (infoSize > 0xffff_ffff) throw new BinaryFault({ file: elf.name, section: section.name, offset: 0 }, 'too large');
-  const path = join(options.cacheFolder, 'symbols', buildId, 'dwarf.index');
+  const path = join(options.cacheFolder, 'symbols', buildId, INDEX_NAME);
   const known = tryOpen(path, infoSize);
   if (known) return known;
   const results = await scanAll(dwarf, infoSize, options);
@@ -56,7 +56,7 @@ export function openKnownDebugIndex(dwarf: Dwarf, cacheFolder: string): DebugInd
   const buildId = dwarf.elf.buildId();
   const section = dwarf.elf.section('.debug_info');
   if (!buildId || !section) return undefined;
-  return tryOpen(join(cacheFolder, 'symbols', buildId, 'dwarf.index'), dwarf.elf.sectionSize(section));
+  return tryOpen(join(cacheFolder, 'symbols', buildId, INDEX_NAME), dwarf.elf.sectionSize(section));
 }
 
 function tryOpen(path: string, infoSize: number): DebugIndex | undefined {

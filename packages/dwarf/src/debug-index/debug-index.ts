@@ -46,6 +46,9 @@ export type IndexPart = (typeof INDEX_PARTS)[number];
 
 export const INDEX_FORMAT: PartsFormat<IndexPart> = { kind: 2, version: 3, parts: INDEX_PARTS };
 
+/** The file's name in a cache; versions that know different formats share the cache, so each has a file of its own. */
+export const INDEX_NAME = `dwarf.${INDEX_FORMAT.version}.index`;
+
 /** In place of an address that is not known, or too far from the others. */
 export const NO_ADDRESS = 0xffff_ffff;
 

@@ -57,6 +57,9 @@ export interface FactsAbout {
 /** The format of the file; its version counts up with every change of what the tables hold. */
 export const FACTS_FORMAT: PartsFormat<PartName> = { kind: 1, version: 6, parts: PARTS };
 
+/** The file's name in a cache; versions that know different formats share the cache, so each has a file of its own. */
+export const FACTS_NAME = `btf.${FACTS_FORMAT.version}.facts`;
+
 /** A facts file that is open. */
 export class FactsFile extends PartsFile<PartName> {
   readonly about: FactsAbout;

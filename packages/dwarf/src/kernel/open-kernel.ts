@@ -7,7 +7,7 @@ import { type Diagnostic, DiagnosticError, type Outcome, type Progress } from '@
 import { BinaryFault } from '../io/fault.js';
 import { stampOf } from '../io/parts-file.js';
 import type { GivenSymbols } from './build-facts.js';
-import { FactsFile } from './facts-file.js';
+import { FACTS_NAME, FactsFile } from './facts-file.js';
 import { type KernelSymbols, kernelSymbols } from './kernel-symbols.js';
 
 export interface OpenKernelOptions {
@@ -132,7 +132,7 @@ async function openFacts(
   const imageNote = join(folder, 'images', encodeURIComponent(path).slice(-200));
   let buildId = running ? runningBuildId() : readImageNote(imageNote, stamp);
   if (buildId !== undefined) {
-    const facts = tryFacts(join(folder, buildId, 'btf.facts'));
+    const facts = tryFacts(join(folder, buildId, FACTS_NAME));
     if (facts) return facts;
   }
   const { layoutFacts } = await import('./build-facts.js');
@@ -142,7 +142,7 @@ async function openFacts(
   try {
     const image = await readKernelImage(path, context.signal);
     buildId ??= image.buildId ?? `btf-${await contentHash(image.btf)}`;
-    const file = join(folder, buildId, 'btf.facts');
+    const file = join(folder, buildId, FACTS_NAME);
     const about = {
       release: options.release,
       architecture: image.architecture ?? architectureHere(),

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { layoutIndex } from '../../src/debug-index/build-index.js';
+import { INDEX_NAME } from '../../src/debug-index/debug-index.js';
 import { Scanner } from '../../src/debug-index/scan.js';
 import { type DebugIndex, DW_TAG, Dwarf, entryAddress, openDebugIndex, openElf } from '../../src/index.js';
 import { compile, SAMPLE_CPP, temporaryFolder } from '../helpers/compile.js';
@@ -101,7 +102,7 @@ test('types, enumerators and variables are found by name', () => {
 });
 
 test('the second opening takes it from the cache, and its units too', async () => {
-  const path = join(cacheFolder, 'symbols', dwarf.elf.buildId()!, 'dwarf.index');
+  const path = join(cacheFolder, 'symbols', dwarf.elf.buildId()!, INDEX_NAME);
   const { mtimeMs } = statSync(path);
   const again = await openDebugIndex(dwarf, { cacheFolder });
   expect(statSync(path).mtimeMs).toBe(mtimeMs);
@@ -112,7 +113,7 @@ test('the second opening takes it from the cache, and its units too', async () =
 });
 
 test('a damaged index is made anew', async () => {
-  const path = join(cacheFolder, 'symbols', dwarf.elf.buildId()!, 'dwarf.index');
+  const path = join(cacheFolder, 'symbols', dwarf.elf.buildId()!, INDEX_NAME);
   const good = readFileSync(path);
   const bad = Buffer.from(good);
   bad[bad.length - 4096]! ^= 1;
@@ -164,7 +165,7 @@ test('threads make the same index, and several may make it at once', async () =>
   }
   expect(steps.at(-1)).toBe(1);
   const id = dwarf.elf.buildId()!;
-  const file = (cache: string) => readFileSync(join(cache, 'symbols', id, 'dwarf.index'));
+  const file = (cache: string) => readFileSync(join(cache, 'symbols', id, INDEX_NAME));
   expect(file(other).equals(file(cacheFolder))).toBe(true);
-  expect(readdirSync(join(other, 'symbols', id)).sort()).toEqual(['dwarf.index', 'dwarf.index.stamp']);
+  expect(readdirSync(join(other, 'symbols', id)).sort()).toEqual([INDEX_NAME, `${INDEX_NAME}.stamp`]);
 });

@@ -15,6 +15,7 @@ import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type KernelSymbols, listModuleFiles, openKernel } from '../../src/index.js';
+import { FACTS_NAME } from '../../src/kernel/facts-file.js';
 import { findModuleFile } from '../../src/kernel/modules.js';
 import { BtfWriter, ByteWriter, buildIdNote, writeBzImage, writeElf } from '../helpers/bytes.js';
 
@@ -319,7 +320,7 @@ test('a module’s file is found in the list that depmod made, not among what ot
 });
 
 describe('the cache', () => {
-  const factsOf = (cache: string) => join(cache, 'symbols', BUILD_ID, 'btf.facts');
+  const factsOf = (cache: string) => join(cache, 'symbols', BUILD_ID, FACTS_NAME);
 
   test('serves the second opening, and leaves no temporary file', async () => {
     const cache = join(folder, 'c8');
@@ -328,7 +329,7 @@ describe('the cache', () => {
     const { mtimeMs, ino } = statSync(factsOf(cache));
     (await open(image, cache)).close();
     expect(statSync(factsOf(cache))).toMatchObject({ mtimeMs, ino });
-    expect(readdirSync(join(cache, 'symbols', BUILD_ID)).sort()).toEqual(['btf.facts', 'btf.facts.stamp']);
+    expect(readdirSync(join(cache, 'symbols', BUILD_ID)).sort()).toEqual([FACTS_NAME, `${FACTS_NAME}.stamp`]);
   });
 
   test.each([
