@@ -32,7 +32,9 @@ export const tracepointFamily: Family = {
               .replace(/\*/g, '.*')
               .replace(/\?/g, '.')}$`,
           );
-          found = found.filter((facts) => facts.system === undefined || glob.test(facts.system));
+          // A tracepoint that no event header names may be of any system, so it stands in only where none is known to be.
+          const sure = found.filter((facts) => facts.system !== undefined && glob.test(facts.system));
+          found = sure.length > 0 ? sure : found.filter((facts) => facts.system === undefined);
         }
         if (found.length === 0) {
           return { fault: `no match for tracepoint "${text}"`, near: () => nearTracepoints(request, name) };

@@ -145,3 +145,12 @@ test('holds probe points to the privilege level', () => {
   expect(messages[0]).toMatch(/not allowed for --privilege=stapusr/);
   expect(elaborateText('probe begin { print(1) }', { privilege: 'stapusr' }).diagnostics).toEqual([]);
 });
+
+test('a tracepoint of an unknown system stands in only where none is known to be of the wanted one', () => {
+  const [known] = kernel.tracepoints('sched_switch');
+  const symbols = { ...kernel, tracepoints: () => [known!, { name: 'emulate_vsyscall', arguments: [] }] };
+  const names = (text: string) =>
+    elaborateText(`probe kernel.trace("${text}") { print(1) }`, { symbols }).script.probes.map((probe) => probe.name);
+  expect(names('sched:*')).toEqual(['kernel.trace("sched:sched_switch")']);
+  expect(names('other:*')).toEqual(['kernel.trace("emulate_vsyscall")']);
+});
