@@ -22,7 +22,17 @@ function place(name: string, offset: number, more: Partial<CodePlace> = {}): Cod
 }
 
 function declared(name: string, line: number, more: Partial<CodeFunction> = {}): CodeFunction {
-  return { name, file: FILE, line, external: true, entries: [], inlined: [], copies: more.inlined?.length ?? 0, withoutCode: 0, ...more };
+  return {
+    name,
+    file: FILE,
+    line,
+    external: true,
+    entries: [],
+    inlined: [],
+    copies: more.inlined?.length ?? 0,
+    withoutCode: 0,
+    ...more,
+  };
 }
 
 const FUNCTIONS: readonly CodeFunction[] = [

@@ -176,9 +176,8 @@ export class ElfSymbols {
   private placesOf(texts: readonly string[]): Set<number> {
     const places = new Set<number>();
     if (this.strings) {
-      for (const text of texts) {
-        for (const place of placesOf(this.strings, Buffer.from(text, 'utf8'))) places.add(place);
-      }
+      const keys = texts.map((text) => Buffer.from(text, 'utf8'));
+      for (const place of placesOf(this.strings, ...keys)) places.add(place);
     }
     return places;
   }
@@ -304,14 +303,15 @@ export class ElfSymbols {
 /** How many symbols before an address are looked at. */
 const STEPS_BACK = 8;
 
-/** Where a run of bytes stands in a section, in order. The section is gone through in pieces. */
-function* placesOf(section: PagedSection, key: Buffer): Generator<number> {
+/** Where runs of bytes stand in a section, one run by itself in order. The section is gone through in pieces, and once. */
+function* placesOf(section: PagedSection, ...keys: readonly Buffer[]): Generator<number> {
   const { source } = section;
+  const overlap = Math.max(0, ...keys.map((key) => key.length - 1));
   // Memory that was used before costs a fraction of fresh memory.
-  const scratch = source.readInto ? Buffer.allocUnsafe(Math.min(PIECE + key.length - 1, section.size)) : undefined;
+  const scratch = source.readInto ? Buffer.allocUnsafe(Math.min(PIECE + overlap, section.size)) : undefined;
   for (let start = 0; start < section.size; start += PIECE) {
     // Pieces overlap, so that none cuts a place in two.
-    const length = Math.min(PIECE + key.length - 1, section.size - start);
+    const length = Math.min(PIECE + overlap, section.size - start);
     let piece: Buffer;
     if (scratch) {
       piece = scratch.subarray(0, length);
@@ -320,6 +320,8 @@ function* placesOf(section: PagedSection, key: Buffer): Generator<number> {
       const view = source.read(section.start + start, length);
       piece = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
     }
-    for (let at = piece.indexOf(key); at >= 0; at = piece.indexOf(key, at + 1)) yield start + at;
+    for (const key of keys) {
+      for (let at = piece.indexOf(key); at >= 0; at = piece.indexOf(key, at + 1)) yield start + at;
+    }
   }
 }

@@ -12,7 +12,7 @@ import { type FrameTable, frameTables } from '../dwarf/frame.js';
 import { scopesAt, subprogramAt } from '../dwarf/functions.js';
 import { type LineTable, ROW_END, ROW_STATEMENT } from '../dwarf/line.js';
 import type { DebugInfoOffset } from '../dwarf/offsets.js';
-import { type AddressRange, entryAddress, rangesOf } from '../dwarf/ranges.js';
+import { entryAddress, rangesOf } from '../dwarf/ranges.js';
 import type { Unit } from '../dwarf/unit.js';
 import { STB_GLOBAL, STT_FUNC } from '../elf/constants.js';
 import { globSource, toKey } from '../io/parts-file.js';
