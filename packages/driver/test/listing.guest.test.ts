@@ -3,13 +3,13 @@ import { expect, test } from 'vitest';
 import { stap } from './harness.js';
 
 test('-l lists probe points that match, one a line, sorted', async () => {
-  const { status, stdout } = await stap(['--vm', '-l', 'kernel.function("vfs_rea*")']);
+  const { status, stdout } = await stap(['--vm', '--debuginfo=btf', '-l', 'kernel.function("vfs_rea*")']);
   expect(status).toBe(0);
   expect(stdout).toBe('kernel.function("vfs_read")\nkernel.function("vfs_readlink")\nkernel.function("vfs_readv")\n');
 });
 
 test('-L adds the variables with their types', async () => {
-  const { stdout } = await stap(['--vm', '-L', 'kernel.function("vfs_read")']);
+  const { stdout } = await stap(['--vm', '--debuginfo=btf', '-L', 'kernel.function("vfs_read")']);
   expect(stdout).toBe('kernel.function("vfs_read") $file:struct file* $buf:char* $count:size_t $pos:loff_t*\n');
   const trace = await stap(['--vm', '-L', 'kernel.trace("sched:sched_switch")']);
   expect(trace.stdout).toContain('$prev:struct task_struct* $next:struct task_struct*');

@@ -1,5 +1,5 @@
 // Options whose effect shows in a run: each once, in the guest.
-import { chmodSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectGuest } from '@stapkit/vm';
 import { describe, expect, test } from 'vitest';
@@ -208,6 +208,8 @@ describe('--monitor', () => {
 
 describe('on the prepared machine', () => {
   test('stap-prep installs the manual pages, and man finds ours', async () => {
+    const onHost = () => statSync('/usr/local/share/man/man1/stap.1', { throwIfNoEntry: false })?.mtimeMs;
+    const before = onHost();
     const { stdout, stderr, code } = await inGuest(
       'stap-prep >/tmp/prep.log 2>&1; cat /tmp/prep.log >&2; MANPAGER=cat man probe::ioblock.request; man -w stap; man -w staprun; ls /usr/local/share/bash-completion/completions',
     );
@@ -219,6 +221,6 @@ describe('on the prepared machine', () => {
     );
     expect(stdout).toContain('stap-prep\nstaprun\n');
     expect(code).toBe(0);
-    expect(existsSync('/usr/local/share/man/man1/stap.1'), 'the guest keeps what it writes to itself').toBe(false);
+    expect(onHost(), 'the guest keeps what it writes to itself').toBe(before);
   });
 });

@@ -77,7 +77,7 @@ const code: CodeSource = {
       ? [{ name: 'out', place: place('vfs_read', 12, { line: 18 }) }]
       : [],
   calls: (callers) =>
-    callers.flatMap((caller) => {
+    callers.flatMap((caller): ReturnType<CodeSource['calls']>[number][] => {
       if (caller.function === 'vfs_read') {
         const returns = [{ symbol: '_stext', offset: 6, frame: 24 }];
         return [

@@ -36,6 +36,7 @@ test('the JSON schema has a branch for each print and each other event', () => {
     'error',
     'loss',
     'detach',
+    'coverage',
     'end',
   ]);
 });

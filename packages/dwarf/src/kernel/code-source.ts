@@ -403,7 +403,7 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
       const file = files.file(module);
       const address = BigInt.asUintN(64, BigInt(text));
       const table = file?.dwarf.unitForAddress(address)?.lines();
-      return table !== undefined && table.addresses.includes(address);
+      return table?.addresses.includes(address) ?? false;
     },
     functionAt(text, module) {
       const file = files.file(module);
