@@ -1,7 +1,7 @@
 // Builds everything that `./stap` needs from a checkout: the bundles of the command lines and the tapset's index, straight
 // from the sources. `nx run-many -t build bundle` does the same by way of the compiled packages.
 import { writeFileSync } from 'node:fs';
-import { mkdir, rm, utimes } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -25,6 +25,3 @@ await rm(indexer);
 
 await import('../packages/staprun/scripts/bundle.mjs');
 await import('../packages/driver/scripts/bundle.mjs');
-// What was bundled is newer than every source from here on, also where a bundler left an equal file alone.
-const now = new Date();
-await utimes(path('packages/driver/bundle/stap.cjs'), now, now);

@@ -6,7 +6,7 @@
 // the first run, below the cache folder, one file a program and V8 version; where it is missing, stale or can't be
 // written, the text is compiled as usual.
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, utimes, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -135,3 +135,7 @@ await Promise.all([
   bundleText('../dwarf/src/debug-index/worker.ts').then((text) => writeProgram('index-worker', text)),
   bundleText('src/prep/main.ts', [], '#!/usr/bin/env node\n').then((text) => writeProgram('stap-prep', text)),
 ]);
+// What was bundled is newer than every source from here on, also where a bundler left an equal file alone. For the same
+// reason nx.json keeps no bundle in nx's cache: clones share it, and a bundle from there is older than a new clone's files.
+const now = new Date();
+await utimes(new URL('../bundle/stap.cjs', import.meta.url), now, now);

@@ -72,7 +72,6 @@ export const stapManual: ProgramManual = {
         '`SYSTEMTAP_DIR` is the folder of `rc` and `cache`, by default $HOME/.systemtap for the one and $XDG_CACHE_HOME/stapkit ($HOME/.cache/stapkit) for the other.',
         '`SYSTEMTAP_RELEASE` stands in for `-r`.',
         '`SYSTEMTAP_COLORS` holds colors as KEY=SGR, separated by colons; the keys are error, warning, source, caret and token. By default it is error=01;31:warning=00;33:source=00;34:caret=01:token=01; empty means no colors.',
-        '`DEBUGINFOD_URLS` names servers of debug information, for `--download-debuginfo`.',
         '`STAPKIT_GUEST` names the folder of a guest that is kept, for `--vm`.',
       ],
     },

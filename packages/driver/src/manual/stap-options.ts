@@ -191,7 +191,7 @@ export const STAP_OPTIONS = [
     complete: 'file',
     group: TARGET,
   },
-  { long: 'ldd', help: 'add symbol data for the libraries of user-space objects', group: TARGET },
+  { long: 'ldd', help: 'accepted for SystemTap’s sake; it changes nothing yet', group: TARGET },
   {
     long: 'all-modules',
     help: 'name addresses in all modules, as is always done: the running kernel itself knows them',
@@ -201,9 +201,9 @@ export const STAP_OPTIONS = [
     long: 'download-debuginfo',
     value: 'OPTION',
     optional: true,
-    help: 'download missing debug information: yes, no, ask or a timeout in seconds',
+    help: 'accepted for SystemTap’s sake; nothing is downloaded yet',
     manual: [
-      'Where a script needs debug information that is not there, fetch it: `yes` without a limit, `ask` after a question on the terminal, a number with so many seconds of patience; `no`, the default, says what to install instead. It comes from the servers that `DEBUGINFOD_URLS` names, by build id, and stays in the cache.',
+      '`yes`, `no`, `ask` or a number of seconds. Nothing is downloaded yet: where debug information is missing, a message says what to install, and `stap-prep --debuginfo` installs it.',
     ],
     complete: ['yes', 'no', 'ask'],
     group: TARGET,
@@ -250,7 +250,7 @@ export const STAP_OPTIONS = [
     short: 'F',
     help: 'run as flight recorder: in files with -o, else in memory',
     manual: [
-      'Without `-o`: load the module, start the probes, and leave; the buffers hold the newest output, and `staprun -A NAME` shows it. With `-o`: run in the background, print the process id, and write files. See `stap-flight-recorder` in the documentation.',
+      'Without `-o`: load the module, start the probes, and leave; the buffers hold the newest output, and `staprun -A NAME` shows it. With `-o`: run in the background, print the process id, and write files. See `docs/flight-recorder.md` in the sources.',
     ],
     group: RUN,
   },
