@@ -1,4 +1,4 @@
-// Probes at places that debug information knows: what they see is what a process is known to do.
+// Probes at places that debug information knows: what they count is what a process is known to do.
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -48,6 +48,18 @@ async function shell(script: string): Promise<string> {
   return output;
 }
 
+test('lines, inlined copies, labels and callees are hit as often as a process runs through them', async () => {
+  // The lines with code are, in every kernel: the head, the check of the mode, and what refuses.
+  const lines = stap(['-l', 'kernel.statement("vfs_read@fs/read_write.c:*")'])
+    .split('\n')
+    .flatMap((line) => /"(.*)"/.exec(line)?.[1] ?? []);
+  build('code_probes', 'code-probes.stp', lines[2]!);
+  expect(await shell('$S $D/code_probes.ko -c "perl $F/work.pl"')).toBe(
+    // Reads, writes and seeks take the file's position; poll's label is passed whenever it ends.
+    'refused 7 entries 12 inlined 17 labels 4 callees 5 everywhere 8 near 12\n',
+  );
+});
+
 test('what .return sees is what strace sees', async () => {
   build('code_reads', 'reads.stp');
   const work = 'open F, "<", "/etc/passwd"; for (3, 100, 7, 0) { sysread F, $b, $_ } syscall 0, 99, 0, 1;';
@@ -60,4 +72,15 @@ test('what .return sees is what strace sees', async () => {
   );
   expect(last(seen.trim().split('\n').map(Number))).toEqual(last(told));
   expect(last(told)).toEqual([3, 100, 7, 0, -9]);
+});
+
+test('probes of a module are armed when it comes, and again when it comes again', async () => {
+  build('code_module', 'module-comes.stp');
+  // Distributions have it make no interface unless it is told to.
+  const load =
+    'modprobe dummy numdummies=1 || insmod /lib/modules/$(uname -r)/kernel/drivers/net/dummy.ko numdummies=1; rmmod dummy';
+  const output = await shell(
+    `cat > /tmp/load.sh <<'END'\n${load}\n${load}\nEND\n$S $D/code_module.ko -c "sh /tmp/load.sh"`,
+  );
+  expect(output).toBe('calls 2 returns 2 lines yes\n');
 });
