@@ -90,7 +90,8 @@ export async function openSymbols(
       if (!debug.wanting) return false;
       const supplied = await debug.supply(own);
       for (const diagnostic of supplied.diagnostics) own.report(diagnostic);
-      return supplied.value;
+      // What is not to be had is known now as well, and may be said.
+      return true;
     },
   };
 }

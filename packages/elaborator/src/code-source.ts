@@ -11,6 +11,8 @@ export interface CodeSource {
    * Whether debug information of a module, or of the kernel itself for undefined, is open. Ask this first.
    */
   has(module: string | undefined): boolean;
+  /** Whether something was asked for that is not open yet: the answers so far are not the last ones. */
+  readonly pending?: boolean;
   /**
    * The functions that match, with all their copies. Where `module` is a pattern, those of every module that matches.
    */
@@ -33,7 +35,7 @@ export interface CodeSource {
   functionAt(address: string, module: string | undefined): CodeFunction | undefined;
   /** How far above the stack pointer, at a place, its function's return address lies; undefined where that varies. */
   frameOf(place: CodePlace): number | undefined;
-  /** The symbol whose code holds a place: `NAME.isra.0`. */
+  /** The symbol of the function that begins at a place: its name, or what the compiler made of it, `NAME.isra.0`. */
   symbolAt(place: CodePlace): string | undefined;
   /** The lines nearest to those asked for that have code, where `statements` found none. */
   nearestLines(query: StatementQuery): readonly number[];

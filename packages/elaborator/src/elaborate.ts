@@ -86,6 +86,8 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
   const { names, after } = options;
 
   const derived = derive(ast, options);
+  // Whoever holds the debug information opens it and asks again.
+  if (options.symbols.code?.pending) return { value: emptyScript(ast, options), diagnostics };
   diagnostics.push(...derived.diagnostics);
   after?.('derive-probes', () => printDerived(derived));
   diagnostics.push(...checkPrivilege(derived, options, tokens));

@@ -1,7 +1,7 @@
 // Points that take DWARF, over a made-up kernel of four functions.
 import { describe, expect, test } from 'vitest';
 import type { CodeFunction, CodePlace, CodeSource, SymbolSource } from '../src/index.js';
-import { formatElaborated } from '../src/index.js';
+import { coverageText, formatElaborated, listProbes } from '../src/index.js';
 import { elaborateText, kernel } from './helpers.js';
 
 const FILE = 'fs/read_write.c';
@@ -233,4 +233,109 @@ describe('callees', () => {
 test('the analyzed script shows the places', () => {
   const { script } = elaborateText('probe kernel.function("only_inlined") { println(1) }', { symbols });
   expect(formatElaborated(script)).toContain('/* pc=_stext+0x20 */');
+});
+
+test('what is not open yet gives no message and no spelling help', () => {
+  let asked = 0;
+  const nearestFunctions = () => {
+    asked += 1;
+    return [];
+  };
+  const waiting = { ...code, has: () => false, pending: true, nearestFunctions };
+  const { diagnostics } = elaborateText('probe kernel.function("vfs_raed") {} probe kernel.statement("f@a.c:1") {}', {
+    symbols: { ...symbols, code: waiting, nearestFunctions },
+  });
+  expect([diagnostics, asked]).toEqual([[], 0]);
+});
+
+describe('coverage', () => {
+  const covered = (text: string, more: Partial<CodeSource> = {}) =>
+    (
+      elaborateText(`probe ${text} { println(1) }`, { symbols: { ...symbols, code: { ...code, ...more } } }).script
+        .coverage ?? []
+    ).map((one) => ({ ...one, text: coverageText(one) }));
+
+  test('nothing is said where all of a function is probed', () => {
+    expect(covered('kernel.function("vfs_read")')).toEqual([]);
+    expect(covered('kernel.function("helper")')).toEqual([]);
+  });
+
+  test('a partly inlined function says how much of it a suffix reaches', () => {
+    const [one] = covered('kernel.function("helper@fs/read_write.c").call');
+    expect(one).toEqual({
+      point: 'kernel.function("helper@fs/read_write.c").call',
+      functions: 1,
+      symbols: 1,
+      variants: {},
+      inlined: 2,
+      probed: 1,
+      withoutCode: 0,
+      text: 'kernel.function("helper@fs/read_write.c").call: 1 function, 1 symbol, 2 inlined copies; 1 probed',
+    });
+  });
+
+  test.each(['isra', 'constprop', 'part', 'cold'])('a copy that the compiler made is told as .%s', (suffix) => {
+    const [one] = covered('kernel.function("vfs_read")', { symbolAt: () => `vfs_read.${suffix}.0` });
+    expect(one!.variants).toEqual({ [suffix]: 1 });
+    expect(one!.text).toBe(
+      `kernel.function("vfs_read"): 1 function, 1 symbol (1 .${suffix}), 0 inlined copies; 1 probed`,
+    );
+  });
+
+  test('copies without a location are counted by themselves', () => {
+    const functions: CodeSource['functions'] = (query) =>
+      code.functions(query).map((one) => ({ ...one, copies: one.inlined.length + 3, withoutCode: 3 }));
+    expect(covered('kernel.function("helper")', { functions })[0]!.text).toBe(
+      'kernel.function("helper"): 1 function, 1 symbol, 5 inlined copies; 3 probed, 3 without location',
+    );
+  });
+});
+
+describe('spelling help', () => {
+  const reasons = (text: string, more: Partial<SymbolSource> = {}) =>
+    elaborateText(`probe ${text} {}`, { symbols: { ...symbols, ...more } })
+      .diagnostics.flatMap((one) => (one.related ?? []).map((place) => place.message))
+      .join('\n');
+
+  test('an unknown function, file, label, callee or module names what is spelt alike', () => {
+    const nearestFunctions = () => ['vfs_read', 'vfs_write'];
+    expect(reasons('kernel.function("vfs_raed")', { nearestFunctions })).toContain(
+      'no match for function "vfs_raed" in the kernel (similar: vfs_read, vfs_write)',
+    );
+    expect(reasons('kernel.function("vfs_read@fs/rw.c")')).toContain(`vfs_read is in ${FILE}`);
+    expect(reasons('kernel.function("vfs_read").label("uot")')).toContain(
+      'no match for label "uot" in function "vfs_read" (similar: out)',
+    );
+    expect(reasons('kernel.function("vfs_read").callee("hlper")')).toContain('(similar: helper, only_inlined)');
+    const modules = { modules: () => [], nearestModules: () => ['dummy'], functions: () => [], code: undefined };
+    expect(reasons('module("dumy").function("f")', modules as never)).toContain(
+      'no module "dumy" is known (similar: dummy)',
+    );
+  });
+
+  test('a listing asks for none', () => {
+    const never = () => {
+      throw new Error('a listing asked for spelling help');
+    };
+    const silent = {
+      ...symbols,
+      nearestFunctions: never,
+      nearestModules: never,
+      modules: () => [],
+      code: { ...code, nearestFunctions: never },
+    };
+    for (const text of [
+      'kernel.function("vfs_raed")',
+      'kernel.function("vfs_raed@fs/*")',
+      'module("dumy").function("f")',
+      'kernel.trace("sched_swich")',
+      'vfs.raed',
+    ]) {
+      const { ast } = elaborateText(`probe ${text}? , begin {}`);
+      const options = { symbols: silent, names: { nearest: never } };
+      expect(listProbes(ast, options, false).value).toEqual(['begin']);
+      const alone = elaborateText(`probe ${text} {}`, { symbols }).ast;
+      expect(listProbes(alone, options, true).value).toEqual([]);
+    }
+  });
 });

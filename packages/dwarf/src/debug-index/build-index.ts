@@ -10,6 +10,7 @@ import type { Dwarf } from '../dwarf/dwarf.js';
 import type { Unit } from '../dwarf/unit.js';
 import { BinaryFault } from '../io/fault.js';
 import { layoutParts, littleEndian, tableParts, writeAtomically } from '../io/write-parts.js';
+import { type CodeMarks, type NamedVariant, readCodeMarks, readVariants } from './code-marks.js';
 import { DebugIndex, INDEX_FORMAT, INDEX_NAME, type IndexAbout, type IndexPart, NO_ADDRESS } from './debug-index.js';
 import { Scanner, type ScanResult } from './scan.js';
 
@@ -47,7 +48,8 @@ export async function openDebugIndex(dwarf: Dwarf, options: DebugIndexOptions): 
   if (known) return known;
   const results = await scanAll(dwarf, infoSize, options);
   options.signal?.throwIfAborted();
-  writeAtomically(path, layoutIndex(results, dwarf.units(), { buildId, infoSize }), true);
+  const symbols = { marks: readCodeMarks(elf), variants: readVariants(elf) };
+  writeAtomically(path, layoutIndex(results, dwarf.units(), { buildId, infoSize }, symbols), true);
   return new DebugIndex(path);
 }
 
@@ -165,11 +167,20 @@ function runWorker(
   });
 }
 
+/** What the index keeps of the file's symbol table. */
+export interface IndexedSymbols {
+  readonly marks: CodeMarks;
+  readonly variants: readonly NamedVariant[];
+}
+
+const NO_SYMBOLS: IndexedSymbols = { marks: { addresses: {}, blacklist: [] }, variants: [] };
+
 /** Merges what the scans found and lays the index out. */
 export function layoutIndex(
   results: readonly ScanResult[],
   units: readonly Unit[],
   about: Omit<IndexAbout, 'addressBase'>,
+  symbols: IndexedSymbols = NO_SYMBOLS,
 ): Buffer {
   const contents = new Map<IndexPart, Uint8Array>();
   const words = (part: IndexPart, values: Uint32Array) => contents.set(part, littleEndian(values));
@@ -274,6 +285,14 @@ export function layoutIndex(
     Uint32Array.from(labels, (label) => label.address),
   );
 
+  // Of the symbols at a function's entry only those that are not its name need be told.
+  const entryPoints = new Set(results.flatMap(({ concrete }) => [...concrete.addresses]));
+  const variants = symbols.variants
+    .filter(({ address }) => entryPoints.has(address))
+    .map(({ symbol, address }) => ({ name: latin(symbol), id: place(address) }));
+  addTable(contents, 'variant', variants.sort(byName));
+  contents.set('marks', Buffer.from(JSON.stringify(symbols.marks)));
+
   const own = units.filter((unit) => unit.section === '.debug_info');
   const headers = new Uint32Array(own.length * 8);
   own.forEach(({ header }, index) => {
@@ -300,7 +319,7 @@ export function layoutIndex(
 
 function addTable(
   contents: Map<IndexPart, Uint8Array>,
-  prefix: 'file' | 'function' | 'type' | 'enumerator' | 'variable' | 'label',
+  prefix: 'file' | 'function' | 'type' | 'enumerator' | 'variable' | 'label' | 'variant',
   entries: readonly { readonly name: string; readonly id: number }[],
 ): void {
   const [names, starts, ids] = tableParts(entries);

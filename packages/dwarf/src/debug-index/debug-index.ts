@@ -5,6 +5,7 @@ import type { Dwarf } from '../dwarf/dwarf.js';
 import type { DebugInfoOffset } from '../dwarf/offsets.js';
 import type { UnitHeader } from '../dwarf/unit.js';
 import { fromKey, globSource, NameTable, PartsFile, type PartsFormat, toKey } from '../io/parts-file.js';
+import type { CodeMarks } from './code-marks.js';
 
 export const INDEX_PARTS = [
   'units',
@@ -40,11 +41,15 @@ export const INDEX_PARTS = [
   'labelIds',
   'labelScopes',
   'labelAddresses',
+  'variantNames',
+  'variantStarts',
+  'variantIds',
+  'marks',
   'about',
 ] as const;
 export type IndexPart = (typeof INDEX_PARTS)[number];
 
-export const INDEX_FORMAT: PartsFormat<IndexPart> = { kind: 2, version: 3, parts: INDEX_PARTS };
+export const INDEX_FORMAT: PartsFormat<IndexPart> = { kind: 2, version: 4, parts: INDEX_PARTS };
 
 /** The file's name in a cache; versions that know different formats share the cache, so each has a file of its own. */
 export const INDEX_NAME = `dwarf.${INDEX_FORMAT.version}.index`;
@@ -99,6 +104,8 @@ export class DebugIndex {
   private readonly fileNames: NameTable<IndexPart>;
   private readonly labelNames: NameTable<IndexPart>;
   private readonly addressBase: bigint;
+  private readonly variantNames: NameTable<IndexPart>;
+  private variants: ReadonlyMap<number, string> | undefined;
   private fileList: string[] | undefined;
 
   /** @throws BinaryFault where the file is damaged or of another version; the system's error where there is none */
@@ -117,6 +124,7 @@ export class DebugIndex {
     this.variableNames = new NameTable(this.file, 'variable');
     this.fileNames = new NameTable(this.file, 'file');
     this.labelNames = new NameTable(this.file, 'label');
+    this.variantNames = new NameTable(this.file, 'variant');
   }
 
   close(): void {
@@ -294,6 +302,21 @@ export class DebugIndex {
   /** Variables outside functions of a name. */
   variables(name: string): DebugInfoOffset[] {
     return this.variableNames.find(name) as DebugInfoOffset[];
+  }
+
+  /** What the file's symbol table marks of its code. */
+  marks(): CodeMarks {
+    return JSON.parse(this.file.text('marks')) as CodeMarks;
+  }
+
+  /** The symbol of a copy that the compiler made and named itself, `NAME.isra.0`, by its first instruction. */
+  variantAt(address: bigint): string | undefined {
+    if (!this.variants) {
+      const { variantNames } = this;
+      const symbols = variantNames.allEntries();
+      this.variants = new Map(symbols.map(({ name, id }) => [id, name]));
+    }
+    return this.variants.get(Number(address - this.addressBase));
   }
 
   /** The names of functions, in order: for spelling help. */

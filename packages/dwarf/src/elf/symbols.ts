@@ -157,29 +157,18 @@ export class ElfSymbols {
     return index === undefined ? undefined : this.at(index);
   }
 
-  /** The addresses of some defined symbols, in one pass over the table. */
-  findAll(names: readonly string[]): Map<string, bigint> {
-    const found = new Map<string, bigint>();
+  /** The defined symbols that have one of some names, or start with one of some prefixes, in one pass over the table. */
+  select(names: readonly string[], prefixes: readonly string[] = []): ElfSymbol[] {
     const wanted = new Set(names);
-    for (const symbol of this.atPlaces(this.placesOf(names.map((name) => `${name}\0`)))) {
-      if (wanted.has(symbol.name) && !found.has(symbol.name)) found.set(symbol.name, symbol.address);
-    }
-    return found;
-  }
-
-  /** The defined symbols whose names start with a prefix, in the table's order. */
-  startingWith(prefix: string): ElfSymbol[] {
-    return this.atPlaces(this.placesOf([prefix])).filter((symbol) => symbol.name.startsWith(prefix));
+    return this.atPlaces(this.placesOf([...names.map((name) => `${name}\0`), ...prefixes])).filter(
+      ({ name }) => wanted.has(name) || prefixes.some((prefix) => name.startsWith(prefix)),
+    );
   }
 
   /** Where some texts stand among the names. */
   private placesOf(texts: readonly string[]): Set<number> {
-    const places = new Set<number>();
-    if (this.strings) {
-      const keys = texts.map((text) => Buffer.from(text, 'utf8'));
-      for (const place of placesOf(this.strings, ...keys)) places.add(place);
-    }
-    return places;
+    if (!this.strings) return new Set();
+    return new Set(placesOf(this.strings, ...texts.map((text) => Buffer.from(text, 'utf8'))));
   }
 
   private atPlaces(places: ReadonlySet<number>): ElfSymbol[] {

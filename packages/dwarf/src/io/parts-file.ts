@@ -306,10 +306,22 @@ export class NameTable<Name extends string = string> {
 
   /** All names, in order; equal ones once. */
   all(): string[] {
+    return this.everyName()
+      .filter((name, index, names) => name !== names[index - 1])
+      .map(fromKey);
+  }
+
+  /** All names with their ids, in order. */
+  allEntries(): { readonly name: string; readonly id: number }[] {
+    const ids = this.file.words(this.ids);
+    return this.everyName().map((name, index) => ({ name: fromKey(name), id: ids[index]! }));
+  }
+
+  private everyName(): string[] {
     if (this.count === 0) return [];
     const names = this.file.bytes(this.names, 0, this.file.partSize(this.names)).toString('latin1').split('\n');
     names.length = this.count;
-    return names.filter((name, index) => name !== names[index - 1]).map(fromKey);
+    return names;
   }
 }
 

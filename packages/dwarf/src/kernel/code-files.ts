@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Diagnostic } from '@stapkit/pass';
 import { openDebugIndex, openKnownDebugIndex } from '../debug-index/build-index.js';
+import { BARRED_PARTS, CODE_START, type CodeMarks, readCodeMarks } from '../debug-index/code-marks.js';
 import type { DebugIndex } from '../debug-index/debug-index.js';
 import { type DebugSymbols, debugSymbols } from '../debug-index/debug-symbols.js';
 import { buildIdPath, DEBUG_FOLDERS, openSupplementary } from '../debuginfo/find.js';
@@ -41,6 +42,7 @@ export class CodeFile {
   private known: { readonly index: DebugIndex; readonly symbols: DebugSymbols } | undefined;
   private base: { readonly stext: bigint; readonly ranges: readonly UnprobeableRange[] } | undefined;
   private anchors: readonly Anchor[] | undefined;
+  private marks: CodeMarks | undefined;
   private blacklist: ReadonlySet<string> | undefined;
 
   constructor(ordinal: number, module: string | undefined, elf: ElfFile, folders: readonly string[] | undefined) {
@@ -81,7 +83,7 @@ export class CodeFile {
   nameOf(address: bigint): NamedAddress | undefined {
     if (this.module === undefined) {
       // The whole kernel is moved in one piece, so its start will do for all of it.
-      return { symbol: '_stext', offset: Number(address - this.kernelBase().stext) };
+      return { symbol: CODE_START, offset: Number(address - this.kernelBase().stext) };
     }
     this.anchors ??= moduleAnchors(this.elf);
     const anchors = this.anchors;
@@ -108,27 +110,33 @@ export class CodeFile {
 
   /** Whether a function was marked as out of bounds to probes (NOKPROBE_SYMBOL). */
   isBlacklisted(name: string): boolean {
-    if (!this.blacklist) {
-      // The macro leaves a variable of this name for each (include/asm-generic/kprobes.h).
-      const symbols = this.elf.symbols();
-      const found = new Set<string>();
-      for (const { name: full } of symbols.startingWith('_kbl_addr_')) found.add(full.slice('_kbl_addr_'.length));
-      this.blacklist = found;
-    }
+    this.blacklist ??= new Set(this.codeMarks().blacklist);
     return this.blacklist.has(name);
+  }
+
+  private codeMarks(): CodeMarks {
+    this.marks ??= this.index ? this.index.marks() : readCodeMarks(this.elf);
+    return this.marks;
+  }
+
+  /** The symbol of the function that begins at an address: its name, or what the compiler made of it. */
+  symbolOf(address: bigint, name: string): string | undefined {
+    return this.index ? (this.index.variantAt(address) ?? name) : this.elf.symbols().functionAt(address)?.name;
   }
 
   private kernelBase() {
     if (!this.base) {
-      const symbols = this.elf.symbols();
-      const wanted = symbols.findAll(['_stext', ...PARTS.flatMap(({ start, end }) => [start, end])]);
-      const stext = wanted.get('_stext');
-      if (stext === undefined) throw new BinaryFault({ file: this.elf.name, offset: 0 }, 'there is no symbol _stext');
+      const { addresses } = this.codeMarks();
+      const at = (name: string) => (addresses[name] === undefined ? undefined : BigInt(addresses[name]));
+      const stext = at(CODE_START);
+      if (stext === undefined) {
+        throw new BinaryFault({ file: this.elf.name, offset: 0 }, `there is no symbol ${CODE_START}`);
+      }
       this.base = {
         stext,
         ranges: [
-          ...PARTS.flatMap(({ start, end, why }) => {
-            const [from, to] = [wanted.get(start), wanted.get(end)];
+          ...BARRED_PARTS.flatMap(({ start, end, why }) => {
+            const [from, to] = [at(start), at(end)];
             return from === undefined || to === undefined ? [] : [{ start: from, end: to, why }];
           }),
           // What is built into the kernel never exits.
@@ -153,14 +161,6 @@ interface UnprobeableRange {
   readonly end: bigint;
   readonly why: string;
 }
-
-/** Parts of the kernel's code in which no probe can be placed, by the symbols at their ends. */
-const PARTS: readonly { start: string; end: string; why: string }[] = [
-  { start: '_sinittext', end: '_einittext', why: 'it is freed when the kernel has started' },
-  { start: '__noinstr_text_start', end: '__noinstr_text_end', why: 'it must not be instrumented (noinstr)' },
-  { start: '__kprobes_text_start', end: '__kprobes_text_end', why: 'probes themselves need it' },
-  { start: '__entry_text_start', end: '__entry_text_end', why: 'it enters the kernel' },
-];
 
 interface Anchor {
   readonly name: string;

@@ -417,7 +417,7 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
       const file = files.file(one.module);
       return file && frameAt(file, BigInt(one.address));
     },
-    symbolAt: (one) => files.file(one.module)?.elf.symbols().functionAt(BigInt(one.address))?.name,
+    symbolAt: (one) => files.file(one.module)?.symbolOf(BigInt(one.address), one.function),
     nearestFunctions(name, module) {
       const names = new Set<string>();
       for (const file of files.filesLike(module)) {

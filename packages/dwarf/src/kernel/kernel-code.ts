@@ -39,7 +39,13 @@ export function kernelCode(options: CodeFilesOptions): KernelCode {
     return file;
   };
   return {
-    code: { ...codeSource(files), ...codeVariables(files) },
+    code: {
+      ...codeSource(files),
+      ...codeVariables(files),
+      get pending() {
+        return files.wanting;
+      },
+    },
     owns: (type) => type >= FILE_STEP,
     typeFacts(type) {
       const file = expectFile(type);

@@ -30,7 +30,13 @@ int outer(int v)
   k += twice(k);
   return k + local(k);
 }
-int _stext(int argc) { return outer(argc) + local(argc); }
+static __attribute__((noinline)) int scaled(int v, int by)
+{
+  return sink(v) * by + sink(by);
+}
+int barred(int v) { return sink(v) + 1; }
+void *volatile _kbl_addr_barred = barred;
+int _stext(int argc) { return outer(argc) + local(argc) + scaled(argc, 3) + scaled(argc + 1, 3); }
 int main(int argc, char **argv) { return _stext(argc); }
 `;
 
@@ -95,6 +101,39 @@ test('a local function and inlined copies are counted from the start of the code
   expect(twice!.entries).toEqual([]);
   expect(twice!.inlined).toHaveLength(2);
   expect(twice!.inlined.every((one) => one.inline)).toBe(true);
+});
+
+test('what the compiler renamed, and what is out of bounds to probes, is told with an index and without', async () => {
+  const open = async (cache: string) => {
+    const one = kernelCode({
+      release,
+      cacheFolder: join(folder.path, cache),
+      folders: [join(folder.path, 'debug')],
+    });
+    one.code.has(undefined);
+    expect(one.code.pending).toBe(true);
+    await one.supply();
+    expect(one.code.pending).toBe(false);
+    return one;
+  };
+  const without = await open('no-cache');
+  const [barred] = without.code.functions({ name: 'barred', copies: 'entries' });
+  expect(without.code.pending).toBe(false);
+  expect(barred!.entries[0]!.unprobeable).toMatch(/NOKPROBE_SYMBOL/);
+  // Making the index, and the next opening that finds it.
+  without.code.functions({ name: 'scal*', copies: 'entries' });
+  await without.supply();
+  const found = without.code.functions({ name: '*', copies: 'entries' });
+  without.close();
+  const withIndex = await open('no-cache');
+  const again = withIndex.code.functions({ name: '*', copies: 'entries' });
+  expect(again).toEqual(found);
+  const symbols = new Map(again.map((one) => [one.name, one.entries.map((entry) => withIndex.code.symbolAt(entry))]));
+  expect(symbols.get('scaled')).toEqual(['scaled.constprop.0']);
+  expect(symbols.get('outer')).toEqual(['outer']);
+  expect(again.find((one) => one.name === 'barred')!.entries[0]!.unprobeable).toMatch(/NOKPROBE_SYMBOL/);
+  expect(again.find((one) => one.name === 'outer')!.entries[0]!.unprobeable).toBeUndefined();
+  withIndex.close();
 });
 
 test('patterns fit names and files', async () => {

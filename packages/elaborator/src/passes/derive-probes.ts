@@ -233,7 +233,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     parts: readonly ProbePart[],
     matched: number,
   ): { readonly part: ProbePart; readonly near: readonly string[] } | undefined {
-    const candidates = options.nearest?.(parts.map((part) => part.name).join('.')) ?? [];
+    const candidates = options.listing ? [] : (options.nearest?.(parts.map((part) => part.name).join('.')) ?? []);
     let best = matched;
     let near: string[] = [];
     for (const candidate of candidates) {
@@ -251,6 +251,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
   }
 
   function nearPoints(name: string, node: PointNode, taken: readonly ProbePart[]): string[] {
+    if (options.listing) return [];
     const names = new Set([...node.children.keys()].map(bareName));
     const written = [...taken.map((part) => part.name), name].join('.');
     const fromLibrary = (options.nearest?.(written) ?? []).map((full) => full.split('.')[taken.length] ?? full);
@@ -376,7 +377,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     });
     if (isFault(built)) {
       reasons.push(() => {
-        const names = built.near?.() ?? [];
+        const names = options.listing ? [] : (built.near?.() ?? []);
         const near = names.length > 0 ? ` (similar: ${names.slice(0, 5).join(', ')})` : '';
         const at = taken.find((part) => part.argument)?.argument;
         return messages.cause(`${built.fault}${near}`, at ? options.tokens.token(at) : token);
@@ -439,7 +440,8 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
           return { probes: [], dropped, coverage, diagnostics };
         }
         if (count > 0 && point.sufficient) break;
-        if (count > 0) continue;
+        // What is not open yet may hold what was not found: to say why not is for the next run.
+        if (count > 0 || options.symbols.code?.pending) continue;
         if (point.optional || point.sufficient)
           dropped.push({ declaration, chain: context.chain, reasons: () => reasons.map((reason) => reason()) });
         else {
