@@ -47,6 +47,33 @@ test(
   LIMIT,
 );
 
+test(
+  'stap -F iotime.stp, staprun -A NAME: what was read and written is told of, held and as it comes',
+  async () => {
+    const ran = await machine.shell(String.raw`cp $E/io/iotime.stp .
+    use() { perl -e 'open F, ">", $ARGV[0]; syswrite F, "x" x 1000 for 1..$ARGV[1]; close F;
+      open G, "<", $ARGV[0]; 1 while sysread G, $b, 512; close G;' $PWD/$1 $2; }
+    stap -F iotime.stp 2> said; echo $?; NAME=$(sed -n 's/.*staprun -A \(\w*\)".*/\1/p' said); sed "s/$NAME/NAME/" said
+    use held 7
+    staprun -A $NAME > out 2> err & P=$!; until_ 'grep -q "held. read: 7000" out'
+    use followed 3; until_ 'grep -q "followed. read: 3000" out'
+    kill -QUIT $P; wait $P; echo $?; cat err | sed "s/$NAME/NAME/"; ${MODULES} | sed "s/$NAME/NAME/"
+    staprun -d $NAME; echo $?; ${MODULES}; grep '(perl)' out | sed "s,$PWD/,,"`);
+    const disconnecting = 'Disconnecting from systemtap module. To reconnect, type "staprun -A NAME"\n';
+    expect(ran.stdout.startsWith(`0\n${disconnecting}0\n${disconnecting}NAME\n0\n`)).toBe(true);
+    expect(ran.stderr).toBe('');
+    for (const [name, bytes] of [
+      ['held', 7000],
+      ['followed', 3000],
+    ]) {
+      expect(ran.stdout).toMatch(new RegExp(`^\\d+ \\d+ \\(perl\\) access "${name}" read: 0 write: ${bytes}$`, 'm'));
+      expect(ran.stdout).toMatch(new RegExp(`^\\d+ \\d+ \\(perl\\) access "${name}" read: ${bytes} write: 0$`, 'm'));
+      expect(ran.stdout).toMatch(new RegExp(`^\\d+ \\d+ \\(perl\\) iotime "${name}" time: [1-9]\\d*$`, 'm'));
+    }
+  },
+  LIMIT,
+);
+
 /** A program that touches as many pages as it is told, each for the first time, and says where. */
 const TOUCH = String.raw`
 #include <stdio.h>

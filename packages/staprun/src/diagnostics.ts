@@ -58,9 +58,20 @@ export function moduleRefused(
   reason: RefusalReason,
   words: string,
   log: readonly string[],
-  facts: { readonly vermagic?: string; readonly runningRelease: string; readonly lockdown?: string },
+  facts: {
+    readonly vermagic?: string;
+    readonly runningRelease: string;
+    readonly lockdown?: string;
+    /** True where /proc/sys/kernel/modules_disabled says so. */
+    readonly modulesDisabled?: boolean;
+    /** True where a signature is appended to the module. */
+    readonly signed?: boolean;
+  },
 ): Diagnostic {
   const hints: string[] = [];
+  const howToSign = facts.signed
+    ? 'the module is signed, but not with such a key, or it was changed since: enrol the certificate that it was signed with (mokutil --import CERTIFICATE) and boot anew'
+    : `sign it with a key that is enrolled (mokutil --import): stap --sign-module=KEY,CERTIFICATE -m ${name} -p4 SCRIPT`;
   let message = `couldn't insert module '${name}': ${words}`;
   const release = facts.vermagic?.split(' ')[0];
   if (release && release !== facts.runningRelease && (reason === 'format' || reason === 'signature')) {
@@ -81,20 +92,19 @@ export function moduleRefused(
       );
       break;
     case 'permission':
-      if (facts.lockdown && facts.lockdown !== 'none') {
+      if (facts.modulesDisabled) {
+        hints.push('this kernel loads no more modules until it is booted anew: /proc/sys/kernel/modules_disabled is 1');
+      } else if (facts.lockdown && facts.lockdown !== 'none') {
         hints.push(
           `the kernel is locked down (${facts.lockdown}): it takes only modules signed with a key that it knows`,
-          `sign it with a key that is enrolled (mokutil --import): stap --sign-module=KEY,CERTIFICATE -m ${name} -p4 SCRIPT`,
+          howToSign,
         );
       } else {
-        hints.push('loading a module needs root and CAP_SYS_MODULE; /proc/sys/kernel/modules_disabled must be 0');
+        hints.push('loading a module needs root with CAP_SYS_MODULE: a container may lack it');
       }
       break;
     case 'signature':
-      hints.push(
-        'this kernel takes only modules signed with a key that it knows',
-        `sign it with a key that is enrolled (mokutil --import): stap --sign-module=KEY,CERTIFICATE -m ${name} -p4 SCRIPT`,
-      );
+      hints.push('this kernel takes only modules signed with a key that it knows', howToSign);
       break;
     case 'parameter':
       hints.push('check the module options: NAME=VALUE, where NAME is a global variable of the script');

@@ -22,7 +22,7 @@ import {
   unloadFailed,
 } from './diagnostics.js';
 import { kernelTime, kernelWords } from './kernel-words.js';
-import { type ModuleInfo, moduleInfo } from './modinfo.js';
+import { isSigned, type ModuleInfo, moduleInfo } from './modinfo.js';
 import type { ModuleChannel, ModulePort } from './module-port.js';
 
 /** Where modules put their files. */
@@ -99,6 +99,8 @@ async function loadModule(
       vermagic: info.vermagic,
       runningRelease: release(),
       lockdown: await lockdownState(),
+      modulesDisabled: (await readFile('/proc/sys/kernel/modules_disabled', 'utf8').catch(() => '')).startsWith('1'),
+      signed: isSigned(file),
     }),
   );
 }

@@ -47,6 +47,14 @@ export function moduleInfo(file: Buffer): ModuleInfo | undefined {
   };
 }
 
+/** What ends a module file that carries a signature (include/linux/module_signature.h). */
+const SIGNATURE_MARK = Buffer.from('~Module signature appended~\n');
+
+/** True where a signature is appended to a module, whether it holds or not. */
+export function isSigned(file: Buffer): boolean {
+  return file.subarray(-SIGNATURE_MARK.length).equals(SIGNATURE_MARK);
+}
+
 /**
  * Returns a copy of a module that goes by another name. A signature on it no longer holds.
  *

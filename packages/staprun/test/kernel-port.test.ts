@@ -3,6 +3,8 @@ import { renderDiagnostic } from '@stapkit/pass';
 import { expect, test } from 'vitest';
 import { moduleRefused } from '../src/diagnostics.js';
 import { insmodWords, kernelBuildId, refusalReason } from '../src/kernel-port.js';
+import { isSigned } from '../src/modinfo.js';
+import { moduleFile } from './module-file.js';
 
 const refused = (
   text: string,
@@ -48,7 +50,18 @@ test('a locked-down kernel is told as that', () => {
   expect(text).toContain('    Lockdown: insmod: unsigned module loading is restricted');
   expect(text).toContain('hint: the kernel is locked down (integrity)');
   expect(text).toContain('stap --sign-module=KEY,CERTIFICATE -m test -p4 SCRIPT');
+  const signed = refused('insmod: x: Operation not permitted', { lockdown: 'integrity', signed: true }, log);
+  expect(signed).toContain('hint: the module is signed, but not with such a key');
+  expect(signed).not.toContain('--sign-module');
+  const facts = { lockdown: 'integrity', modulesDisabled: true };
+  expect(refused('insmod: x: Operation not permitted', facts)).toContain('modules_disabled is 1');
   expect(refused('insmod: x: Operation not permitted')).toContain('hint: loading a module needs root');
+});
+
+test('a signature at the end of a module is seen', () => {
+  const module = moduleFile('test', '6.1.0-56-amd64');
+  expect(isSigned(module)).toBe(false);
+  expect(isSigned(Buffer.concat([module, Buffer.from('…~Module signature appended~\n')]))).toBe(true);
 });
 
 test('the build id is found among the notes of the kernel', () => {
