@@ -10,12 +10,13 @@ import {
   type FunctionCoverage,
   summarizeElaborated,
 } from '@stapkit/elaborator';
-import { type BuildOptions, buildPass, findKernelBuild, openRuntime } from '@stapkit/kbuild';
+import { type BuildOptions, buildPass, compileHeaders, findKernelBuild, openRuntime } from '@stapkit/kbuild';
 import { type ParseInput, parsePass } from '@stapkit/parser';
 import { DiagnosticError, hasErrors, type Outcome, type Pass, type PassContext, type SourceText } from '@stapkit/pass';
 import { openTapset, type Tapset } from '@stapkit/tapset';
 import { type CModule, type TranslateOptions, translatePass } from '@stapkit/translator';
 import { packageFolder } from './folders.js';
+import type { CompileHeaders } from './header-types.js';
 import type { CommandIo } from './io.js';
 import type { Intermediate } from './ir-file.js';
 import { openSymbols, type Symbols } from './kernel-symbols.js';
@@ -295,9 +296,22 @@ export class FrontEnd {
 
   symbols(context: PassContext): Promise<Symbols> {
     const { place, cache, options, io } = this.settings;
-    this.opened ??= openSymbols(place, cache, { debuginfo: options.debuginfo, env: io.env }, context);
+    this.opened ??= openSymbols(
+      place,
+      cache,
+      { debuginfo: options.debuginfo, env: io.env, compileHeaders: this.compileHeaders },
+      context,
+    );
     return this.opened;
   }
+
+  /** For types of headers: the kernel's are compiled as its modules are. */
+  private readonly compileHeaders: CompileHeaders = async (headers, space, context) => {
+    const recipe =
+      space === 'kernel' ? (await openRuntime(await this.buildOptions(context), context)).recipe : undefined;
+    const { cache } = this.settings;
+    return await compileHeaders({ headers, cacheFolder: cache, ...(recipe ? { recipe } : {}) }, context.signal);
+  };
 
   /** Does what asks the kernel's facts, and once more when debug information that it asked for has been opened. */
   async withSymbols<T>(context: PassContext, run: () => T | Promise<T>): Promise<T> {
@@ -345,6 +359,7 @@ export class FrontEnd {
       temporaryFolder: temporary,
       // Asked for only when the runtime has to be compiled: a script's own build needs no type information.
       features: async () => (await this.symbols(context)).features,
+      lineImages: async (modules) => (await this.symbols(context)).lineImages(modules, context),
       makeOptions: options.makeOptions,
       modinfo: options.modinfo,
       ...(options.signing ? { signing: options.signing } : {}),

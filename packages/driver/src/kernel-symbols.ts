@@ -7,6 +7,7 @@ import type { SymbolSource } from '@stapkit/elaborator';
 import type { FeatureSource } from '@stapkit/kbuild';
 import { DiagnosticError, hasErrors, nearestNames, type PassContext } from '@stapkit/pass';
 import { packageFolder } from './folders.js';
+import { type CompileHeaders, headerTypes, namesHeaders } from './header-types.js';
 import type { StapOptions } from './options.js';
 import type { Place } from './place.js';
 
@@ -15,6 +16,8 @@ export type Symbols = SymbolSource & {
   readonly features: FeatureSource;
   /** Opens the debug information that the last run of pass 2 asked for. True where pass 2 is to be run again. */
   supply(context: PassContext): Promise<boolean>;
+  /** Files with the lines of the kernel's code and of some modules', where debug information tells them. */
+  lineImages(modules: readonly string[], context: PassContext): Promise<readonly string[]>;
 };
 
 export interface OpenSymbolsOptions {
@@ -22,6 +25,8 @@ export interface OpenSymbolsOptions {
   readonly debuginfo: StapOptions['debuginfo'];
   /** The process's environment: SYSTEMTAP_DEBUGINFO_PATH, DEBUGINFOD_URLS. */
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** For types of headers. */
+  readonly compileHeaders: CompileHeaders;
 }
 
 /**
@@ -52,6 +57,7 @@ export async function openSymbols(
     functionPrototype: (name: string) => value.functionPrototype(name),
     structMembers: (name: string) => value.structMembers(name)?.map((member) => member.name),
   };
+  const headers = headerTypes(options.compileHeaders);
   const known: SymbolSource = {
     kernel: value.kernel,
     functions: (pattern, module) => value.functions(pattern, module),
@@ -59,12 +65,32 @@ export async function openSymbols(
     modules: (pattern) => modulesLike(value, pattern),
     nearestModules: (name) => nearestNames(name, [...value.modules()]),
     tracepoints: (pattern) => value.tracepoints(pattern),
-    type: (name, module) => value.type(name, module),
-    typeFacts: (id) => value.typeFacts(id),
+    type: (name, module) =>
+      module !== undefined && namesHeaders(module) ? headers.type(name, module) : value.type(name, module),
+    typeFacts: (id) => (headers.owns(id) ? headers.typeFacts(id) : value.typeFacts(id)),
+    isUserType: (id) => headers.isUserType(id),
     enumerator: (name) => value.enumerator(name),
     variable: (name, module) => value.variable(name, module),
   };
-  if (options.debuginfo === 'btf') return { ...known, features, supply: async () => false };
+  const withoutLines = (own: PassContext, of: string): void =>
+    own.report({
+      code: 'driver/no-lines',
+      severity: 'warning',
+      class: 'semantic',
+      message: `the source lines of ${of} are not known without debug information`,
+      hints: [`stap-prep --debuginfo installs it (linux-image-${place.release}-dbg)`],
+    });
+  if (options.debuginfo === 'btf') {
+    return {
+      ...known,
+      features,
+      supply: (own) => headers.supply(own),
+      lineImages: async (_, own) => {
+        withoutLines(own, 'the kernel');
+        return [];
+      },
+    };
+  }
 
   const { buildId } = value.kernel;
   const urls = options.env['DEBUGINFOD_URLS'];
@@ -81,13 +107,26 @@ export async function openSymbols(
   const codeOnly = options.debuginfo === 'dwarf';
   return {
     ...known,
-    type: (name, module) => (codeOnly ? debug.type(name, module) : undefined) ?? value.type(name, module),
-    typeFacts: (id) => (debug.owns(id) ? debug.typeFacts(id) : value.typeFacts(id)),
+    type: (name, module) =>
+      (codeOnly && !(module !== undefined && namesHeaders(module)) ? debug.type(name, module) : undefined) ??
+      known.type(name, module),
+    typeFacts: (id) => (!headers.owns(id) && debug.owns(id) ? debug.typeFacts(id) : known.typeFacts(id)),
     code: debug.code,
     codeOnly,
     features,
+    async lineImages(modules, own) {
+      const images: string[] = [];
+      for (const module of [undefined, ...modules]) {
+        const image = await debug.lineImage(module, own);
+        for (const diagnostic of image.diagnostics) own.report(diagnostic);
+        if (image.value !== undefined) images.push(image.value);
+        else withoutLines(own, module === undefined ? 'the kernel' : `module ${module}`);
+      }
+      return images;
+    },
     async supply(own) {
-      if (!debug.wanting) return false;
+      const more = await headers.supply(own);
+      if (!debug.wanting) return more;
       const supplied = await debug.supply(own);
       for (const diagnostic of supplied.diagnostics) own.report(diagnostic);
       // What is not to be had is known now as well, and may be said.

@@ -134,6 +134,7 @@ export type {
   TypeFacts,
 } from './kernel/kernel-symbols.js';
 export { listModuleFiles, moduleNameOf, openModuleFile } from './kernel/modules.js';
+export { type ObjectTypes, objectTypes } from './kernel/object-types.js';
 export {
   kernelImageCandidates,
   type OpenKernelContext,

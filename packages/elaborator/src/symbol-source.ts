@@ -21,10 +21,16 @@ export interface SymbolSource {
   nearestModules?(name: string): readonly string[];
   /** The tracepoints whose names match a pattern. */
   tracepoints(pattern: string): readonly TracepointFacts[];
-  /** The structure, union, enumeration or typedef of a name; undefined where there is none. */
+  /**
+   * The structure, union, enumeration or typedef of a name; undefined where there is none.
+   *
+   * @param module a module's name, headers (`<sys/time.h>`, `kernel<linux/fs.h>`), or undefined for the kernel itself
+   */
   type(name: string, module?: string): number | undefined;
   /** What a type id (from any answer of this source) stands for. */
   typeFacts(id: number): TypeFacts;
+  /** Whether a type describes the memory of user-space programs; absent where none does. */
+  isUserType?(id: number): boolean;
   /** An enumerator's value in decimal. */
   enumerator(name: string): string | undefined;
   /**

@@ -48,6 +48,11 @@ export interface BuildOptions {
   readonly signing?: ModuleSigning;
   /** Directives for the kernel's make, `NAME=VALUE` (`-B`). */
   readonly makeOptions?: readonly string[];
+  /**
+   * Gives files with the lines of the kernel's code, and of some modules', for a script that asks for lines. Their names
+   * say what is in them.
+   */
+  readonly lineImages?: (modules: readonly string[]) => Promise<readonly string[]>;
   /** More entries of the module's information, as modinfo(8) shows them: `NAME=VALUE` (`--modinfo`). */
   readonly modinfo?: readonly string[];
 }
@@ -141,9 +146,14 @@ function fulfilled<T>(results: readonly PromiseSettledResult<T>[]): T[] {
   return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
 }
 
+/** The runtime's functions that look lines up. */
+const LINE_FUNCTION = /\bstapkit_fn_sym(?:file|line|fileline)\b/;
+
 /** One build: what its steps share. */
 class Build {
   private folder = '';
+  /** For a script that asks for lines; undefined for others. */
+  private lineImages: readonly string[] | undefined;
 
   constructor(
     private readonly module: CModule,
@@ -155,7 +165,10 @@ class Build {
   async run(): Promise<BuiltModule> {
     const { options } = this;
     const runtime = runtimeKey(options);
-    const { key, name } = moduleKey(this.module, [runtime, ...this.modinfo()].join('\0'));
+    if (LINE_FUNCTION.test(this.module.source)) {
+      this.lineImages = (await options.lineImages?.(this.module.modules ?? [])) ?? [];
+    }
+    const { key, name } = moduleKey(this.module, [runtime, ...this.modinfo(), ...(this.lineImages ?? [])].join('\0'));
     if (options.cache !== 'off') expectTrusted(options.cacheFolder);
     const cachePath = entryPath(options.cacheFolder, key, name);
     const cached = (options.cache ?? 'use') === 'use' ? readEntry(cachePath) : undefined;
@@ -257,7 +270,11 @@ class Build {
     );
     // Every error is told, and no compiler is at work any more when the folder is removed.
     const objects = fulfilled(compiled);
-    const extra = [...this.addVersions(archive, objects), ...this.addModinfo(objects[0]!)];
+    const extra = [
+      ...this.addVersions(archive, objects),
+      ...this.addModinfo(objects[0]!),
+      ...(await this.addLines(archive)),
+    ];
     const output = join(this.folder, `${name}.ko`);
     await this.link(archive, [...objects, ...extra], output);
     ctx.signal.throwIfAborted();
@@ -410,6 +427,31 @@ class Build {
     const text = Buffer.from(modinfo.map((entry) => `${entry}\0`).join(''));
     this.write(path, writeSectionObject(readObject(readFileSync(like), like), '.modinfo', text));
     return [path];
+  }
+
+  /** The tables of lines, and the list by which the runtime knows them. */
+  private async addLines(archive: RuntimeArchive): Promise<string[]> {
+    const images = this.lineImages;
+    if (images === undefined) return [];
+    const source = join(this.folder, 'lines.S');
+    const lines = [
+      '.section .rodata, "a"',
+      '.balign 8',
+      '.globl stapkit_line_images',
+      'stapkit_line_images:',
+      ...images.map((_, index) => `.quad stapkit_line_image_${index}`),
+      '.quad 0',
+      ...images.flatMap((path, index) => [
+        '.balign 8',
+        `stapkit_line_image_${index}:`,
+        `.incbin "${path.replace(/["\\]/g, '\\$&')}"`,
+      ]),
+      '.section .note.GNU-stack, "", %progbits',
+    ];
+    this.write(source, `${lines.join('\n')}\n`);
+    const object = join(this.folder, 'lines.o');
+    await this.runCompiler(archive.recipe.compiler, ['-c', '-o', object, source], this.folder, 'the table of lines');
+    return [object];
   }
 
   /** What a module leaves open must be exported by the kernel: said here rather than when it is loaded. */

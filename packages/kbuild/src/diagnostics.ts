@@ -13,6 +13,7 @@ export type KbuildCode =
   | 'compiler-missing'
   | 'disk-full'
   | 'headers-missing'
+  | 'headers-uncompiled'
   | 'link-failed'
   | 'objtool-failed'
   | 'output-unwritable'

@@ -4,6 +4,7 @@
 export { type BuildOptions, buildModule, moduleKey } from './build-module.js';
 export { buildPass } from './build-pass.js';
 export type { BuiltModule } from './built-module.js';
+export { type CompileHeadersOptions, compileHeaders } from './compile-headers.js';
 export {
   type FeatureAnswer,
   type FeatureInput,

@@ -99,6 +99,44 @@ describe('a module', () => {
     expect(modinfo(value!.path).name).toBe(value!.name);
   });
 
+  test('that asks for lines carries them, and is another with others', async () => {
+    const source = `#include "stapkit_abi.h"
+extern const char *const stapkit_line_images[];
+const char *stapkit_fn_symline(int at) { return stapkit_line_images[at]; }
+int script_start(void) { runtime_say(stapkit_fn_symline(0)); return 0; }
+`;
+    const folder = temporaryFolder();
+    const [one, other] = [join(folder, 'one "lines"'), join(folder, 'other')];
+    writeFileSync(one, 'lines of one kernel');
+    writeFileSync(other, 'lines of another');
+    const asked: (readonly string[])[] = [];
+    const build = async (...images: string[]) => {
+      const lineImages = async (modules: readonly string[]) => {
+        asked.push(modules);
+        return images;
+      };
+      const module = moduleOf(kernel, source, { modules: ['overlay'] });
+      const { value, diagnostics } = await buildModule(module, { ...options, lineImages }, quietContext());
+      expect(diagnostics).toEqual([]);
+      return value!;
+    };
+    const first = await build(one, other);
+    expect(readFileSync(first.path).includes('lines of one kernel')).toBe(true);
+    expect(readFileSync(first.path).includes('lines of another')).toBe(true);
+    expect(asked).toEqual([['overlay']]);
+    expect((await build(one, other)).cached).toBe(true);
+    const second = await build(other);
+    expect(second.cached).toBe(false);
+    expect(second.name).not.toBe(first.name);
+    expect(readFileSync(second.path).includes('lines of one kernel')).toBe(false);
+    expect((await build()).cached).toBe(false);
+    await buildModule(
+      moduleOf(kernel, greeting('no lines')),
+      { ...options, lineImages: () => expect.fail() },
+      quietContext(),
+    );
+  });
+
   test('keeps its C and objects in the folder it is given', async () => {
     const temporary = temporaryFolder();
     const { value } = await buildModule(

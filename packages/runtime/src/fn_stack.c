@@ -10,6 +10,8 @@
 
 /* How far a walk goes; MAXBACKTRACE may make it shorter. */
 #define STACK_ENTRIES 64
+/* The probe's own frames are fewer than these. */
+#define MACHINERY_FRAMES 16
 
 struct stack {
 	unsigned long entries[STACK_ENTRIES];
@@ -39,14 +41,13 @@ static bool is_machinery(unsigned long address)
 	return false;
 }
 
-static noinline void walk(struct stapkit_context *c, struct stack *stack)
+/* Finds where the probed code's own frames begin. */
+static void skip_machinery(struct stapkit_context *c, struct stack *stack)
 {
 	u64 address = stapkit_probe_address(c);
-	u32 most = clamp_t(s64, stapkit_script.limits.maxbacktrace, 1, STACK_ENTRIES - 16) + 16;
 	u32 at;
 
 	stack->first = 0;
-	stack->count = stack_trace_save(stack->entries, min_t(u32, most, STACK_ENTRIES), 0);
 	/* The unwinder gives the probed instruction's own address where it sees the registers of the trap. */
 	for (at = 0; address && at < stack->count; at++) {
 		if (stack->entries[at] >= address && stack->entries[at] <= address + 5) {
@@ -66,6 +67,16 @@ static noinline void walk(struct stapkit_context *c, struct stack *stack)
 	} else {
 		stack->first = at;
 	}
+}
+
+/* At most MAXBACKTRACE frames, the probed place's own included (stap(1)). */
+static noinline void walk(struct stapkit_context *c, struct stack *stack)
+{
+	u32 most = clamp_t(s64, stapkit_script.limits.maxbacktrace, 1, STACK_ENTRIES - MACHINERY_FRAMES);
+
+	stack->count = stack_trace_save(stack->entries, most + MACHINERY_FRAMES, 0);
+	skip_machinery(c, stack);
+	stack->count = min(stack->count, stack->first + most);
 }
 
 /* Hexadecimal addresses with blanks between; @most of them, -1 for all. */

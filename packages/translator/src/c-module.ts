@@ -15,6 +15,8 @@ export interface CModule {
   readonly defines: Readonly<Record<string, string>>;
   /** The scripts' texts, so that a compiler's message can be shown against the script's line. */
   readonly sources: readonly SourceText[];
+  /** The modules whose code is probed. */
+  readonly modules?: readonly string[];
   /** Counts for the `-v` line. */
   readonly counts: { readonly probes: number; readonly functions: number; readonly globals: number };
 }

@@ -15,6 +15,7 @@ export const CModuleSchema: z.ZodType<CModule> = z.strictObject({
   units: z.array(z.strictObject({ name: z.string().regex(/^\w+$/), source: z.string() })),
   defines: z.record(z.string(), z.string()),
   sources: z.array(SourceText),
+  modules: z.array(z.string()).optional(),
   counts: z.strictObject({
     probes: z.int().nonnegative(),
     functions: z.int().nonnegative(),

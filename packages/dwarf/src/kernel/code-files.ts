@@ -25,6 +25,25 @@ const SECTION_STEP = 2 ** 38;
 /** The same distance in the ids of `typeIdOf`. */
 const INNER_SECTION_STEP = 2 ** 48;
 
+/** The number of the file that a type id is of; 0 for those of BTF. */
+export function typeOrdinal(id: number): number {
+  return Math.floor(id / FILE_STEP);
+}
+
+/** An id for the outside, of one of a file's (see `typeIdOf`). */
+export function outerTypeId(ordinal: number, id: number): number {
+  if (id === 0) return 0;
+  const section = Math.floor(id / INNER_SECTION_STEP);
+  return ordinal * FILE_STEP + section * SECTION_STEP + (id - section * INNER_SECTION_STEP);
+}
+
+/** A file's own id of an outer one. */
+export function innerTypeId(ordinal: number, id: number): number {
+  const inside = id - ordinal * FILE_STEP;
+  const section = Math.floor(inside / SECTION_STEP);
+  return section * INNER_SECTION_STEP + (inside - section * SECTION_STEP);
+}
+
 /** How an address is named so that the kernel finds it wherever it was loaded. */
 export interface NamedAddress {
   readonly symbol: string;
@@ -67,16 +86,12 @@ export class CodeFile {
 
   /** An id for the outside, of one of this file's (see `typeIdOf`). */
   outerType(id: number): number {
-    if (id === 0) return 0;
-    const section = Math.floor(id / INNER_SECTION_STEP);
-    return this.ordinal * FILE_STEP + section * SECTION_STEP + (id - section * INNER_SECTION_STEP);
+    return outerTypeId(this.ordinal, id);
   }
 
   /** This file's own id of an outer one. */
   innerType(id: number): number {
-    const inside = id - this.ordinal * FILE_STEP;
-    const section = Math.floor(inside / SECTION_STEP);
-    return section * INNER_SECTION_STEP + (inside - section * SECTION_STEP);
+    return innerTypeId(this.ordinal, id);
   }
 
   /** Names an address by a symbol that there is only one of. Undefined where no symbol's section holds it. */
@@ -227,7 +242,7 @@ export class CodeFiles {
   }
 
   fileOfType(id: number): CodeFile | undefined {
-    return this.files[Math.floor(id / FILE_STEP) - 1];
+    return this.files[typeOrdinal(id) - 1];
   }
 
   /** The names of modules that fit a name or pattern. */

@@ -250,7 +250,8 @@ class Walker {
         const type = this.namedType(node);
         const operand = this.binder.expression(node.operand, this.scope);
         // `&@cast(p, "t")` is p itself, now known to point to a t.
-        if (node.addressOf && node.path.length === 0) return { ...operand, typed: { ...type, space: 'kernel' } };
+        if (node.addressOf && node.path.length === 0)
+          return { ...operand, typed: { ...type, space: this.space(type) } };
         return this.finish({ held: true, value: operand, type }, node);
       }
       case 'member': {
@@ -752,6 +753,11 @@ class Walker {
     return { facts, id };
   }
 
+  /** Whose memory an object of a type is in: a user-space header describes the process's. */
+  private space(type: CType): 'kernel' | 'user' {
+    return this.symbols.isUserType?.(type.type) ? 'user' : 'kernel';
+  }
+
   private typeText(type: CType): string {
     return typeName(this.symbols, type.type) + '*'.repeat(type.pointers);
   }
@@ -887,7 +893,8 @@ class Walker {
           : `'${this.typeText(place.type)}' is not a value that can be read`,
       );
     }
-    if (!place.bits) return { address: place.address, space: 'kernel', ...width };
+    const space = this.space(place.type);
+    if (!place.bits) return { address: place.address, space, ...width };
     const { bitOffset, bitSize } = place.bits;
     const unit = width.size * 8;
     const start = Math.floor(bitOffset / unit) * width.size;
@@ -895,7 +902,7 @@ class Walker {
     if (offset + bitSize <= unit) {
       return {
         address: this.add(place.address, this.number(start)),
-        space: 'kernel',
+        space,
         ...width,
         bits: { offset, width: bitSize },
       };
@@ -903,7 +910,7 @@ class Walker {
     const byte = Math.floor(bitOffset / 8);
     return {
       address: this.add(place.address, this.number(byte)),
-      space: 'kernel',
+      space,
       size: 8,
       signed: width.signed,
       bits: { offset: bitOffset - byte * 8, width: bitSize },
@@ -918,7 +925,7 @@ class Walker {
   /** The value of a scalar; the address of an array, as C has it. */
   private load(place: Place): DraftExpression {
     const { facts } = this.facts(place.type);
-    const typed: TypedValue = { ...place.type, space: 'kernel' };
+    const typed: TypedValue = { ...place.type, space: this.space(place.type) };
     if (place.held) {
       if (facts.kind === 'struct' || facts.kind === 'union') this.fail(this.instead(place.type, facts));
       if (place.parts) {
@@ -931,7 +938,7 @@ class Walker {
       return place.value.typed ? place.value : { ...place.value, typed };
     }
     if (facts.kind === 'array') {
-      return { ...place.address, typed: { type: facts.element, pointers: 1, space: 'kernel' } };
+      return { ...place.address, typed: { type: facts.element, pointers: 1, space: this.space(place.type) } };
     }
     return this.make({ kind: 'load', place: this.placeOf(place) }, 'long', typed);
   }
@@ -945,7 +952,7 @@ class Walker {
       if (place.held || place.bits) this.fail('cannot take the address of a value that is not in memory');
       return {
         ...place.address,
-        typed: { type: place.type.type, pointers: place.type.pointers + 1, space: 'kernel' },
+        typed: { type: place.type.type, pointers: place.type.pointers + 1, space: this.space(place.type) },
       };
     }
     if (node.pretty > 0) return this.pretty(place, node.pretty as 1 | 2);

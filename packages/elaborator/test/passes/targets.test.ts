@@ -240,3 +240,32 @@ test('enumerators print by name', () => {
   expect(text).toContain('"{.colour=%s}"');
   expect(text).toMatch(/\(value\) < \(2\)\) \? .*"RED".*"GREEN".*"BLUE"/);
 });
+
+test('what a user-space header describes is read from the process', () => {
+  const asked: string[] = [];
+  const symbols: SymbolSource = {
+    ...kernel,
+    type: (name, module) => {
+      if (module !== undefined) asked.push(module);
+      return module === undefined || module.startsWith('kernel') ? undefined : kernel.type(name);
+    },
+    isUserType: (id) => kernel.typeFacts(id).kind !== 'void',
+  };
+  const text = printed('probe begin { println(@cast(1, "file", "<a.h><sys/b.h>:other")->next->flags) }', { symbols });
+  expect(text).toContain('@uderef(4, (@uderef(8, 25)) + (16))');
+  expect(asked).toEqual(['<a.h><sys/b.h>']);
+});
+
+test('a kernel header is asked where the kernel itself has no such type', () => {
+  const asked: (string | undefined)[] = [];
+  const symbols: SymbolSource = {
+    ...kernel,
+    type: (name, module) => {
+      asked.push(module);
+      return module === undefined ? undefined : kernel.type(name);
+    },
+  };
+  const text = printed('probe begin { println(@cast(1, "file", "kernel<linux/fs.h>")->flags) }', { symbols });
+  expect(text).toContain('@kderef(4, 17)');
+  expect(asked).toEqual([undefined, 'kernel<linux/fs.h>']);
+});

@@ -100,6 +100,7 @@ export function emitModule(given: Elaborated, options: TranslateOptions): CModul
   section(printTables(module, options, instrumented, describe(module, options)));
 
   const unit = printUnit(module);
+  const modules = new Set(script.probes.flatMap(({ point }) => ('module' in point && point.module) || []));
   return {
     kind: 'c-module',
     release: script.target.release,
@@ -109,6 +110,7 @@ export function emitModule(given: Elaborated, options: TranslateOptions): CModul
     units: unit === undefined ? [] : [{ name: 'embedded', source: unit }],
     defines: { ...options.defines },
     sources: script.sources,
+    ...(modules.size === 0 ? {} : { modules: [...modules].sort() }),
     counts: {
       probes: script.probes.length,
       functions: script.functions.length,
