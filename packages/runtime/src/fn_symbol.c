@@ -77,10 +77,17 @@ void stapkit_fn_modname(struct stapkit_context *c, char *result, s64 address)
 		stapkit_error(c, "no module at address 0x%llx", address);
 }
 
-/* The function that is being probed, by where the probe was hit. */
+/* An address in the function that is being probed: by where the probe was hit, and in a return probe the function's own. */
+static u64 probed_address(struct stapkit_context *c)
+{
+	if (c->is_return && c->family_data)
+		return (unsigned long)c->family_data;
+	return stapkit_probe_address(c);
+}
+
 void stapkit_fn_probefunc(struct stapkit_context *c, char *result)
 {
-	u64 address = stapkit_probe_address(c);
+	u64 address = probed_address(c);
 
 	result[0] = '\0';
 	if (address)
@@ -91,7 +98,7 @@ void stapkit_fn_probemod(struct stapkit_context *c, char *result)
 {
 	char text[STAPKIT_SYMBOL_TEXT];
 	struct stapkit_symbol s;
-	u64 address = stapkit_probe_address(c);
+	u64 address = probed_address(c);
 
 	result[0] = '\0';
 	if (!address)

@@ -73,6 +73,8 @@ static int kretprobe_returned(struct kretprobe_instance *instance, struct pt_reg
 		c->registers = regs;
 		c->is_return = 1;
 		c->entry_data = instance->data;
+		/* The function that returns, for probefunc() and probemod(). */
+		c->family_data = state->rp.kp.addr;
 		probe->handler(c);
 		stapkit_context_leave(c);
 	}
