@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { elaborate, noSymbols } from '@stapkit/elaborator';
 import { parse, parseMacros, type ScriptLibrary } from '@stapkit/parser';
+import { type Diagnostic, hasErrors, renderDiagnostic } from '@stapkit/pass';
 import { openTapset } from '@stapkit/tapset';
+import { MADE_UP_KERNEL } from '../fuzz-frontend/front-end.js';
+import { hardTexts } from '../fuzz-frontend/hard-texts.js';
 
 const root = process.env.STAPKIT_ROOT ?? '.';
 const EXAMPLES = '/usr/share/systemtap/examples';
@@ -73,5 +76,26 @@ async function oneLiner(): Promise<object> {
   return { pass1, pass2: since(between) };
 }
 
-const result = process.argv[2] === 'examples' ? examples() : await oneLiner();
+/** One text that is deeper or larger than any script should be, through passes 1 and 2, its messages rendered. */
+async function hard(name: string): Promise<object> {
+  const text = hardTexts()[name] ?? '';
+  const library = await tapset();
+  const begin = readClocks();
+  const parsed = parse({ scripts: [{ name: '<input>', text }], facts, library });
+  const diagnostics: Diagnostic[] = [...parsed.diagnostics];
+  if (!hasErrors(diagnostics)) {
+    diagnostics.push(...elaborate(parsed.value, { symbols: MADE_UP_KERNEL, names: library, guru: true }).diagnostics);
+  }
+  for (const one of diagnostics) renderDiagnostic(one, { sources: parsed.value.sources });
+  const codes = [...new Set(diagnostics.filter((one) => one.severity === 'error').map((one) => one.code))];
+  return { codes, passes: since(begin) };
+}
+
+function measure(what: string | undefined, name: string | undefined): object | Promise<object> {
+  if (what === 'names') return { names: Object.keys(hardTexts()) };
+  if (what === 'hard') return hard(name ?? '');
+  return what === 'examples' ? examples() : oneLiner();
+}
+
+const result = await measure(process.argv[2], process.argv[3]);
 console.log(JSON.stringify({ ...result, peak: Math.round(process.resourceUsage().maxRSS / 1024) }));

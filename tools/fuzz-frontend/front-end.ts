@@ -61,7 +61,8 @@ const FUNCTIONS: readonly FunctionFacts[] = [
   { name: 'do_exit', parameters: [{ name: 'mode', type: 9 }] },
 ];
 
-const SYMBOLS: SymbolSource = {
+/** The kernel of the types and functions above. */
+export const MADE_UP_KERNEL: SymbolSource = {
   kernel: { release: RELEASE, architecture: 'x86_64' },
   functions: (pattern) => FUNCTIONS.filter((entry) => matches(entry.name, pattern)),
   nearestFunctions: () => FUNCTIONS.map((entry) => entry.name),
@@ -144,7 +145,7 @@ export async function openFrontEnd(): Promise<(text: string, args: readonly stri
     let reached: FrontEndResult['reached'] = 'parse';
     let { diagnostics } = parsed;
     if (!hasErrors(diagnostics)) {
-      const elaborated = elaborate(parsed.value, { symbols: SYMBOLS, names: library, guru: true });
+      const elaborated = elaborate(parsed.value, { symbols: MADE_UP_KERNEL, names: library, guru: true });
       diagnostics = [...diagnostics, ...elaborated.diagnostics];
       reached = hasErrors(diagnostics) ? 'elaborate' : 'done';
       // The IR must go through JSON: plain data, no cycles, nothing too deep.

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { openFrontEnd } from '../fuzz-frontend/front-end.js';
+import { hardTexts } from '../fuzz-frontend/hard-texts.js';
 import { scripts } from '../fuzz-frontend/scripts.js';
 
 const runs = Number(process.env.STAPKIT_PROPERTY_RUNS ?? 300);
@@ -22,23 +23,41 @@ test('random scripts get diagnostics from passes 1 and 2, never an exception or 
   expect([...reached].sort()).toEqual(['done', 'elaborate', 'parse']);
 });
 
-test('deep nesting and ten megabytes get a message from passes 1 and 2', { timeout: 60_000 }, async () => {
+// `tools/bench/frontend.mjs hard` tells what time and memory each takes.
+const HARD: Readonly<Record<string, readonly string[]>> = {
+  '10,000 parentheses': ['parser/too-deep'],
+  '10,000 sums': ['parser/too-deep'],
+  '10,000 blocks': ['parser/too-deep'],
+  '10,000 ifs': ['parser/too-deep'],
+  '10,000 foreach': ['parser/too-deep'],
+  '10,000 calls': ['parser/too-deep'],
+  '10,000 indexes': ['parser/too-deep'],
+  '10,000 members': ['elaborate/too-deep'],
+  '10,000 aliases of one another': ['elaborate/probe-point'],
+  '10,000 functions of one another': [],
+  '10,000 preprocessor conditionals': [],
+  '10,000 levels of a regular expression': ['elaborate/bad-regex'],
+  'the greatest depth that is read': [],
+  'as many tokens as are read': [],
+  'as many probes as are read': [],
+  '10 MB of statements': ['parser/too-large'],
+  '10 MB of probes': ['parser/too-large'],
+  '10 MB of long names': [],
+  '10 MB of long strings': [],
+  '10 MB of errors': ['parser/too-large'],
+  '10 MB of a comment': [],
+  '10 MB of a string': [],
+  '10 MB of brackets that are not closed': ['parser/too-large'],
+  '10 MB without a line end': ['parser/too-large'],
+  '10 MB of bytes that mean nothing': ['parser/too-large'],
+};
+
+test('deep nesting and ten megabytes get a script or a message from passes 1 and 2', { timeout: 240_000 }, async () => {
   const run = await openFrontEnd();
-  const many = 10_000;
-  const texts = [
-    `probe begin { println(${'('.repeat(many)}1${')'.repeat(many)}) }`,
-    `probe begin { println(${'1 + '.repeat(many)}1) }`,
-    `probe begin { println(${'1 + '.repeat(480)}1) }`,
-    `probe begin ${'{'.repeat(490)} println(1) ${'}'.repeat(490)}`,
-    `global x probe begin { ${'x = x + 1\n'.repeat(2 ** 20)} }`,
-    `/* ${'x'.repeat(10 * 2 ** 20)} */ probe begin { println(1) }`,
-  ];
-  expect(texts.map((text) => run(text, []).diagnostics.map((diagnostic) => diagnostic.code))).toEqual([
-    ['parser/too-deep'],
-    ['parser/too-deep'],
-    [],
-    [],
-    ['parser/too-large'],
-    [],
-  ]);
+  const found: Record<string, readonly string[]> = {};
+  for (const [name, text] of Object.entries(hardTexts())) {
+    const errors = run(text, []).diagnostics.filter((diagnostic) => diagnostic.severity === 'error');
+    found[name] = [...new Set(errors.map((diagnostic) => diagnostic.code))];
+  }
+  expect(found).toEqual(HARD);
 });

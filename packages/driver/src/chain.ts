@@ -278,6 +278,7 @@ export class FrontEnd {
       unoptimized: options.unoptimized,
       skipBadVariables: options.skipBadVariables,
       privilege: options.privilege,
+      ...(options.compatible === undefined ? {} : { languageVersion: options.compatible }),
       ...(options.dumpAfter === undefined
         ? {}
         : {

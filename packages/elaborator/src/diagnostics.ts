@@ -103,6 +103,10 @@ export const messages = {
       related: [{ message: operand.text, span: operand.span }],
     }),
   sizedScalar: (token: Token) => error('inconsistent-arity', 'inconsistent arity', token),
+  wrappedScalar: (token: Token) => error('wrapped-scalar', 'wrapping not supported for scalars', token),
+  badShift: (shift: string, token: Token) => error('bad-shift', `bit shift (${shift}) out of range <0..62>`, token),
+  conflictingShift: (first: number, token: Token) =>
+    error('bad-shift', `conflicting bit shifts declared (previously ${first})`, token),
   badDelete: (token: Token) => error('bad-delete', 'invalid operand of delete expression', token),
   wrongArgumentCount: (token: Token) =>
     error('format-arguments', 'Wrong number of args to formatted print operator', token),
@@ -116,8 +120,7 @@ export const messages = {
   conditionNotGlobal: (token: Token) =>
     error('condition-not-global', 'probe condition must not reference undeclared global', token),
   conditionEmbedded: (what: string, token: Token) => error('bad-condition', `probe condition must not ${what}`, token),
-  sliceOutside: (token: Token) =>
-    error('bad-slice', "wildcard '*' is only allowed in delete, in and statistics expressions", token),
+  sliceOutside: (token: Token) => error('bad-slice', 'wildcard not allowed in array index', token),
   tooDeep: (token: Token, limit: number) =>
     error('too-deep', `statement or expression nested more than ${limit} levels deep`, token, {
       hints: ['split it with local variables or functions'],
@@ -132,6 +135,8 @@ export const messages = {
     }),
   modifiedInForeach: (name: string, token: Token) =>
     error('foreach-change', `variable '${name}' modified during 'foreach' iteration`, token),
+  callModifiesForeach: (name: string, token: Token) =>
+    error('foreach-change', `function call modifies var '${name}' during 'foreach' iteration`, token),
   guruFunction: (token: Token) => error('guru', 'function may not be used unless -g is specified', token),
   privilegedFunction: (level: string, token: Token) =>
     error('privilege', `function may not be used when --privilege=${level} is specified`, token),
@@ -143,6 +148,8 @@ export const messages = {
     error('probe-point', 'while resolving probe point', token, { related: causes, hints }),
   pointMismatch: (near: readonly string[], token: Token): RelatedPlace =>
     place(`probe point mismatch${similar(near)}`, token),
+  pointTruncated: (next: readonly string[], token: Token): RelatedPlace =>
+    place(`probe point truncated (follow: ${next.map((name) => ` ${name}`).join('')})`, token),
   invalidSuffix: (token: Token): RelatedPlace => place('invalid suffix for probe', token),
   aliasCycle: (name: string, token: Token): RelatedPlace => ({
     message: `recursive loop in alias expansion of ${name}`,
@@ -150,6 +157,9 @@ export const messages = {
   }),
   noMatch: (): RelatedPlace => ({ message: 'no match' }),
   cause: (message: string, token?: Token): RelatedPlace => (token ? place(message, token) : { message }),
+  stableNotPure: (token: Token) => error('pragma', 'stable function must also be /* pure */', token),
+  unresolvedPragma: (what: string, name: string, token: Token) =>
+    error('pragma', `unresolved pragma:${what} global ${name}`, token),
   noProbes: (): Diagnostic => error('no-probes', 'no probes found', undefined),
   tooManyProbes: (limit: number, token: Token) =>
     error('too-many-probes', `probe point resolves to more than ${limit} places`, token, {
@@ -169,6 +179,8 @@ export const messages = {
     warning('side-effect-free', `side-effect-free function '${name}'`, token),
   neverAssigned: (what: 'local' | 'global', name: string, near: readonly string[], token: Token) =>
     warning('never-assigned', `never-assigned ${what} variable '${name}'${similar(near)}`, token),
+  crossFile: (declared: string, token: Token) =>
+    warning('cross-file', `cross-file global variable reference to ${declared} from`, token),
   unusedLocal: (name: string, token: Token) => warning('unused-local', `Eliding unused variable '${name}'`, token),
   unusedFunction: (name: string, token: Token) =>
     warning('unused-function', `Eliding unused function '${name}'`, token),

@@ -14,7 +14,7 @@ import { checkFunctions, checkPrivilege } from './passes/check-privilege.js';
 import { type DerivedProbes, deriveProbes } from './passes/derive-probes.js';
 import { infer } from './passes/infer.js';
 import { lower } from './passes/lower.js';
-import { optimize } from './passes/optimize.js';
+import { cutOverloads, optimize } from './passes/optimize.js';
 import { prologuePruner } from './passes/prune-prologues.js';
 import { collectUsage } from './passes/usage.js';
 import { printDraft } from './print-draft.js';
@@ -33,6 +33,8 @@ export interface ElaborateOptions {
   readonly skipBadVariables?: boolean;
   /** `--privilege`: what the user may do; `stapdev` may do all. */
   readonly privilege?: 'stapusr' | 'stapsys' | 'stapdev';
+  /** `--compatible`: the version of SystemTap whose language is meant; the latest where it is left out. */
+  readonly languageVersion?: string;
   /** `-w`: no warnings. */
   readonly suppressWarnings?: boolean;
   /** `-W`: warnings are errors. */
@@ -73,6 +75,7 @@ export function derive(ast: Ast, options: ElaborateOptions, listing = false): De
     families: [...FAMILIES, ...(options.families ?? [])],
     symbols: options.symbols,
     guru: options.guru ?? false,
+    ...(options.languageVersion === undefined ? {} : { languageVersion: options.languageVersion }),
     listing,
     tokens: tokenNamer(texts),
     ...(names ? { nearest: (name: string) => names.nearest('probe', name) } : {}),
@@ -101,6 +104,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     symbols: options.symbols,
     tokens,
     guru,
+    ...(options.languageVersion === undefined ? {} : { languageVersion: options.languageVersion }),
     ...(names ? { nearestFunctions: (name: string) => names.nearest('function', name) } : {}),
   });
   diagnostics.push(...bound.diagnostics);
@@ -117,21 +121,27 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     diagnostics.push(...optimized.diagnostics);
     after?.('optimize', () => printDraft(draft));
   }
-  const usage = collectUsage(draft);
+  let usage = collectUsage(draft);
   if (draft.probes.length === 0) {
     diagnostics.push(messages.noProbes());
     return { value: emptyScript(ast, options), diagnostics };
   }
-  const used: Draft = {
+  const onlyUsed = (): Draft => ({
     ...draft,
     functions: draft.functions
       .filter((symbol) => usage.reached.has(symbol))
       .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0)),
     globals: draft.globals.filter((symbol) => usage.globalReads.has(symbol) || usage.globalWrites.has(symbol)),
     embedded: neededEmbedded(ast, draft),
-  };
+  });
+  let used = onlyUsed();
   diagnostics.push(...checkFunctions(used.functions, options));
   diagnostics.push(...infer(used, options.skipBadVariables));
+  // Only now, as overloads agree in their types, also those that are never tried.
+  if (!options.unoptimized && cutOverloads(used.functions)) {
+    usage = collectUsage(draft);
+    used = onlyUsed();
+  }
   after?.('infer', () => printDraft(used));
 
   const lowered = lower(used, {

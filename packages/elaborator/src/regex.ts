@@ -60,7 +60,7 @@ class Parser {
 
   parse(): Node {
     const node = this.choice();
-    if (this.at < this.text.length) throw new Fault("unmatched ')'", this.at);
+    if (this.at < this.text.length) throw new Fault("unbalanced ')'", this.at + 1);
     return node;
   }
 
@@ -85,6 +85,9 @@ class Parser {
     let item = this.atom();
     for (;;) {
       const next = this.text[this.at];
+      if (next !== undefined && '*+?{'.includes(next) && (item.kind === 'start' || item.kind === 'end')) {
+        throw new Fault(`postfix closure '${next}' applied to anchoring operator`, this.at);
+      }
       if (next === '*') item = { kind: 'repeat', item, least: 0, most: Number.POSITIVE_INFINITY };
       else if (next === '+') item = { kind: 'repeat', item, least: 1, most: Number.POSITIVE_INFINITY };
       else if (next === '?') item = { kind: 'repeat', item, least: 0, most: 1 };
@@ -94,7 +97,7 @@ class Parser {
         const least = Number(match[1]);
         const most = match[2] === undefined ? least : match[3] === '' ? Number.POSITIVE_INFINITY : Number(match[3]);
         if (least > MOST_REPEATS || (Number.isFinite(most) && most > MOST_REPEATS)) {
-          throw new Fault(`repetition count above ${MOST_REPEATS}`, this.at);
+          throw new Fault(`${Math.max(least, most)} is too large`, this.at + match[0].length);
         }
         if (most < least) throw new Fault(`invalid repetition range {${least},${most}}`, this.at);
         item = { kind: 'repeat', item, least, most };
@@ -111,12 +114,18 @@ class Parser {
     switch (char) {
       case '(': {
         if (++this.depth > DEEPEST_GROUPS) throw new Fault(`more than ${DEEPEST_GROUPS} nested groups`, start);
-        const index = ++this.groups;
+        const extension = this.text[this.at] === '?' ? (this.text[this.at + 1] ?? '') : undefined;
+        // A group that is no sub-match is the one extension that SystemTap takes.
+        if (extension !== undefined && extension !== ':') {
+          throw new Fault(`unexpected '(?${extension}'`, this.at + 1);
+        }
+        if (extension !== undefined) this.at += 2;
+        const index = extension === undefined ? ++this.groups : undefined;
         const item = this.choice();
         if (this.text[this.at] !== ')') throw new Fault('expected ), found end of regex', this.at - 1);
         this.at++;
         this.depth--;
-        return { kind: 'group', index, item };
+        return index === undefined ? item : { kind: 'group', index, item };
       }
       case '[':
         return this.bracket();
@@ -191,7 +200,8 @@ class Parser {
   private malformedRepetition(): Fault {
     const digits = /^\{\d*,?\d*/.exec(this.text.slice(this.at))![0];
     const end = this.at + digits.length;
-    if (end >= this.text.length) return new Fault('unexpected end of regex', this.text.length);
+    if (end >= this.text.length && digits.length > 1) return new Fault('unexpected end of regex', this.text.length);
+    if (end >= this.text.length) return new Fault('expected number', this.text.length);
     return new Fault('expected number', this.at + 2);
   }
 

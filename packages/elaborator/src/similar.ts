@@ -20,3 +20,11 @@ export function similarNames(name: string, candidates: Iterable<string>, most = 
   scored.sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1));
   return scored.slice(0, most).map((entry) => entry.candidate);
 }
+
+/** All names, those most like one first. */
+export function byLikeness(name: string, candidates: Iterable<string>): string[] {
+  return [...new Set(candidates)]
+    .map((candidate) => ({ candidate, distance: editDistance(name, candidate, 1000) }))
+    .sort((a, b) => a.distance - b.distance || (a.candidate < b.candidate ? -1 : 1))
+    .map((entry) => entry.candidate);
+}

@@ -82,7 +82,7 @@ test.each([
   ],
   [
     'global a function f() { delete a } probe begin { a[1] = 2; foreach (k in a) f() }',
-    "variable 'a' modified during 'foreach' iteration: identifier 'f'",
+    "function call modifies var 'a' during 'foreach' iteration: identifier 'f'",
   ],
   ['probe begin if (x) { print(1) }', "probe condition must not reference undeclared global: identifier 'x'"],
   [
@@ -334,4 +334,53 @@ test('-u keeps what would be elided, -w is silent about it, -W makes it an error
   expect(new Set(elaborateText(text, { warningsAsErrors: true }).diagnostics.map((one) => one.severity))).toEqual(
     new Set(['error']),
   );
+});
+
+test('a function of the tapset takes the script’s global of the name of its local, with a warning, as SystemTap has it', () => {
+  const library = `
+    function counted() { count = 5; return count }
+    function taken(count) { return count }
+    probe started = begin { count = 3 }
+    private global hidden = 3
+    function shown() { return hidden }
+  `;
+  const global = elaborateText('global count probe begin { count = 1; println(counted(), count) }', { library });
+  expect(global.messages).toEqual([
+    "cross-file global variable reference to identifier 'count' at test.stp:1:8 from: identifier 'count'",
+  ]);
+  expect(global.script.functions[0]?.locals).toEqual([]);
+  expect(
+    elaborateText('global count probe begin { count = "a"; println(counted(), count) }', { library }).messages,
+  ).toContain("type mismatch (string): identifier 'count'");
+  // Parameters, handlers of aliases and private globals of the script are no such thing; neither is a private global.
+  for (const text of [
+    'global count probe begin { count = 1; println(taken(1), count) }',
+    'global count probe started { println(count) }',
+    'private global count probe begin { count = "a"; println(counted(), count) }',
+    'global hidden probe begin { hidden = 1; println(shown(), hidden) }',
+  ]) {
+    expect(elaborateText(text, { library }).messages, text).toEqual([]);
+  }
+});
+
+test('the language is an older one where that is asked for', () => {
+  const point = 'probe kernel.trace("sched_switch") { println(pn()) }';
+  const library = 'function pn:string () %{ /* pure */ %}';
+  expect(elaborateText(point, { library }).script.probes[0]?.name).toBe('kernel.trace("sched:sched_switch")');
+  expect(elaborateText(point, { library, languageVersion: '2.6' }).script.probes[0]?.name).toBe(
+    'kernel.trace("sched_switch")',
+  );
+  const embedded = 'function f:long (x:long) %{ THIS->__retvalue = THIS->x; %} probe begin { println(f(1)) }';
+  const pragmas = (languageVersion: string): unknown => {
+    const [first] = elaborateText(embedded, { guru: true, languageVersion }).script.functions;
+    return first?.body.kind === 'embedded' ? first.body.pragmas : undefined;
+  };
+  expect(pragmas('1.7')).toContain('unmangled');
+  expect(pragmas('1.8')).not.toContain('unmangled');
+});
+
+test('overloads behind one that never goes on are left out', () => {
+  const names = (text: string) => elaborateText(text).script.functions.map((symbol) => symbol.name);
+  expect(names('function f() { print(1) } function f() { print(2) } probe begin { f() }')).toEqual(['f']);
+  expect(names('function f() { next } function f() { print(2) } probe begin { f() }')).toEqual(['f', 'f']);
 });

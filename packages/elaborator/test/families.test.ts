@@ -85,3 +85,47 @@ test('probe types are listed part by part, parts without arguments first', () =>
   expect(types.indexOf('process.thread.end')).toBeLessThan(types.indexOf('process(number).begin'));
   expect(new Set(types).size).toBe(types.length);
 });
+
+test('a point that is no whole one, or goes on too far, is told what may follow', () => {
+  expect(causeOf('module("ext4")')).toMatch(
+    /^probe point truncated \(follow: {2}function\(number\) function\(string\) statement\(number\) statement\(string\)\)/,
+  );
+  const { diagnostics } = elaborateText('probe timer.s(1).randomise(2) { print(1) }');
+  expect(diagnostics[0]?.related?.map((one) => one.message)).toEqual([
+    "invalid suffix for probe: identifier 'randomise'",
+    'what may follow: randomize(number)',
+  ]);
+});
+
+test('markers are points that no kernel has', () => {
+  expect(causeOf('kernel.mark("x")')).toBe('no match');
+  expect(causeOf('kernel.mark("x").format("%d")')).toBe('no match');
+  expect(elaborateText('probe kernel.mark("x") ?, begin { print(1) }').diagnostics).toEqual([]);
+});
+
+test('what belongs to tracepoints and procfs files is spoken of in their words', () => {
+  const message = (text: string, guru = false) => elaborateText(text, { guru }).messages[0];
+  expect(message('probe kernel.trace("sched_switch") { println($prve) }')).toBe(
+    "unable to find tracepoint variable '$prve' (alternatives: $prev, $$name, $$parms, $state, $$vars): identifier '$prve'",
+  );
+  expect(message('probe kernel.trace("sched_switch") { $state = 1 }')).toBe(
+    "write to tracepoint variable '$state' not permitted; need stap -g: identifier '$state'",
+  );
+  const structure = "procfs variable '$value' may not be used as a structure: operator '->'";
+  expect(message('probe procfs.write { println($value->x) }')).toBe(structure);
+  expect(message('probe procfs.read { $value->x = "a" }')).toBe(structure);
+  expect(message('probe procfs.write { println(&$value) }')).toBe(
+    "cannot take address of procfs variable '$value': identifier '$value'",
+  );
+  for (const guru of [false, true]) {
+    expect(message('probe procfs.write { $value = "a" }', guru)).toBe(
+      "procfs $value variable is read-only in a procfs write probe: identifier '$value'",
+    );
+  }
+  expect(message('probe procfs.read { println($value) }')).toBe(
+    "procfs $value variable cannot be read in a procfs read probe: identifier '$value'",
+  );
+  expect(message('probe procfs.read { $other = "a" }')).toBe(
+    "invalid target symbol for procfs probe, $value expected: identifier '$other'",
+  );
+});

@@ -88,7 +88,7 @@ test.each([
 });
 
 test.each([
-  ['a)', /unmatched '\)'/],
+  ['a)', /unbalanced '\)'/],
   ['a{3,2}', /invalid repetition range \{3,2\}/],
   ['(((a{200}){200}){200})', /too large/],
   ['('.repeat(300), /nested groups/],

@@ -11,10 +11,10 @@ export const MAXIMUM_ERRORS = 50;
 export const MAXIMUM_DEPTH = 500;
 
 /**
- * How many tokens one file may have: some 2 MB of dense script. The tree takes about 300 bytes a token, so that this
+ * How many tokens one file may have: some 1 MB of dense script. The tree takes about 300 bytes a token, so that this
  * bounds the memory and time of every pass; the largest tapset file has 20,000.
  */
-export const MAXIMUM_TOKENS = 500_000;
+export const MAXIMUM_TOKENS = 250_000;
 
 /** How many tokens the macros of one file may expand to. */
 export const MAXIMUM_EXPANSION = 500_000;

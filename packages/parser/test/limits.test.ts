@@ -82,7 +82,7 @@ test.each([
   [
     'macro parameters',
     `@define m(${Array.from({ length: 10 << 17 }, (_, i) => `p${i}`).join(', ')}) %( %) probe a {}`,
-    [],
+    ['parser/too-large'],
   ],
   ['comment', `/* ${tenMegabytes('x')} */ probe begin {}`, []],
   ['string', `probe begin { x = "${tenMegabytes('x')}" }`, []],

@@ -38,7 +38,7 @@ const MESSAGES: readonly (readonly [text: string, message: string, saw: string])
   ['probe a b {}', "expected one of ', { } = +='", "saw: identifier 'b' at <input>:1:9"],
   ['probe a * b {}', "expected one of ', { } = +='", "saw: operator '*' at <input>:1:9"],
   ['probe a.*=b {}', "expected identifier or '*' or '{'", "saw: operator '*=' at <input>:1:9"],
-  ['probe {a?,b}.c {}', "'?', '!' or condition must only be specified in suffix", "at: operator '{' at <input>:1:7"],
+  ['probe {a?,b}.c {}', "'?', '!' or condition must only be specified in suffix", "at: identifier 'a' at <input>:1:8"],
   ['probe {a,b} = c {}', 'expected probe point specifier', "saw: operator '=' at <input>:1:13"],
   [
     'probe a += b {}, {}',

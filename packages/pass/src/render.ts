@@ -98,13 +98,25 @@ function pushSource(
   if (!span) return;
   const text = texts.get(span.file);
   if (text === undefined) return;
-  const source = lineAt(text, span.start);
-  const { column } = positionAt(text, span.start);
+  const { source, column } = excerpt(lineAt(text, span.start), positionAt(text, span.start).column);
   // The caret must stand below its character, so tabs before it are kept as tabs.
   const indent = source.slice(0, column - 1).replace(/[^\t]/g, ' ');
   const margin = `${' '.repeat(Math.max(0, labelWidth - 'source'.length))}source: `;
   lines.push(paint('source', `${margin}${source}`));
   lines.push(`${' '.repeat(margin.length)}${indent}${paint('caret', '^')}`);
+}
+
+/** Characters of a source line that a message shows. */
+const LONGEST_LINE = 1000;
+
+/** A source line as a message shows it: of one that no screen holds, what is around the column. */
+function excerpt(line: string, column: number): { readonly source: string; readonly column: number } {
+  if (line.length <= LONGEST_LINE) return { source: line, column };
+  const start = Math.max(0, Math.min(column - 1 - LONGEST_LINE / 2, line.length - LONGEST_LINE));
+  const end = start + LONGEST_LINE;
+  const before = start > 0 ? '...' : '';
+  const after = end < line.length ? '...' : '';
+  return { source: `${before}${line.slice(start, end)}${after}`, column: column - start + before.length };
 }
 
 /**

@@ -28,6 +28,15 @@ describe('renderDiagnostic', () => {
     expect(renderDiagnostic(unresolved)).toContain("identifier 'foo' at <input>\n");
   });
 
+  test('shows of a very long line what is around the place', () => {
+    const long = `${'x'.repeat(4000)}foo${'y'.repeat(4000)}`;
+    const span = { file: '<input>', start: 4000, end: 4003 };
+    const lines = renderDiagnostic({ ...unresolved, span }, { sources: [{ name: '<input>', text: long }] }).split('\n');
+    expect(lines[0]).toContain('at <input>:1:4001');
+    expect(lines[1]?.length).toBeLessThan(1100);
+    expect(lines[1]?.slice(lines[2]?.indexOf('^')).slice(0, 4)).toBe('fooy');
+  });
+
   test('paints the parts when colours are on, and only then', () => {
     const painted = renderDiagnostic(unresolved, { sources, colors: parseColors(undefined)! });
     expect(painted).toContain('\x1b[01;31msemantic error:\x1b[0m');

@@ -42,6 +42,21 @@ export interface PointVariables {
   readonly function?: string;
   /** Strings by name with two dollars: `$$name`, `$$system` of tracepoints. */
   readonly strings?: Readonly<Record<string, string>>;
+  /** What messages about them say, where the family has words of its own. */
+  readonly words?: VariableWords;
+}
+
+/** Messages about variables that are no code's own, each left out where the common one serves. */
+export interface VariableWords {
+  /** There is none of this name. */
+  unknown?(name: string): string;
+  /** It was assigned to, and may not be. */
+  readOnly?(name: string): string;
+  /** Its value was asked for, and there is none. */
+  unreadable?(name: string): string | undefined;
+  /** A member of it, or its address, was asked for. */
+  structure?(name: string): string;
+  addressOf?(name: string): string;
 }
 
 /** One place that a point stands for. */
@@ -61,6 +76,8 @@ export interface PointRequest {
   readonly symbols: SymbolSource;
   readonly kernel: TargetKernel;
   readonly guru: boolean;
+  /** True where the script is for a SystemTap of that version or an older one (`--compatible`). */
+  isFor(version: string): boolean;
   /** The number argument of a part, by the part's name. */
   number(part: string): bigint;
   /** The string argument of a part, by the part's name; undefined where it is a number or missing. */

@@ -23,6 +23,17 @@ function build(direction: 'read' | 'write') {
         },
         variables: () => ({
           return: false,
+          words: {
+            unknown: () => 'invalid target symbol for procfs probe, $value expected',
+            readOnly: (name) =>
+              name === 'value'
+                ? `procfs $value variable is read-only in a procfs ${direction} probe`
+                : 'invalid target symbol for procfs probe, $value expected',
+            unreadable: () =>
+              direction === 'read' ? 'procfs $value variable cannot be read in a procfs read probe' : undefined,
+            structure: (name) => `procfs variable '$${name}' may not be used as a structure`,
+            addressOf: (name) => `cannot take address of procfs variable '$${name}'`,
+          },
           variables: [
             {
               name: 'value',

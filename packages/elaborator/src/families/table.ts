@@ -4,6 +4,7 @@ import { codeFamily } from './code.js';
 import type { Family } from './family.js';
 import { inputFamily } from './input.js';
 import { kprobeFamily } from './kprobe.js';
+import { markFamily } from './mark.js';
 import { netfilterFamily } from './netfilter.js';
 import { perfFamily } from './perf.js';
 import { processFamily } from './process.js';
@@ -17,6 +18,7 @@ export const FAMILIES: readonly Family[] = [
   codeFamily,
   inputFamily,
   kprobeFamily,
+  markFamily,
   netfilterFamily,
   perfFamily,
   processFamily,

@@ -14,19 +14,22 @@ const NANOSECONDS: Readonly<Record<string, bigint>> = {
   nsec: 1n,
 };
 
-// The longest interval that SystemTap accepts is a day.
+// What SystemTap accepts: a hundred microseconds at least, where a unit is shorter, and a day at most.
+const SHORTEST = 100_000n;
 const LONGEST = 86_400n * 1_000_000_000n;
 const MOST_JIFFIES = 1_000_000n;
 
 function interval(unit: string, scale: bigint): PointPattern[] {
+  const least = scale < SHORTEST ? SHORTEST / scale : 1n;
   const most = LONGEST / scale;
+  const outOfRange = `interval value out of range (${least}, ${most})`;
   return [
     {
       pattern: `timer.${unit}(number)`,
       privilege: 'stapusr',
       build(request) {
         const count = request.number(unit);
-        if (count < 1n || count > most) return { fault: `interval value out of range (1, ${most})` };
+        if (count < least || count > most) return { fault: outOfRange };
         return [
           {
             name: formatParts(request.parts),
@@ -41,7 +44,7 @@ function interval(unit: string, scale: bigint): PointPattern[] {
       build(request) {
         const count = request.number(unit);
         const randomize = request.number('randomize');
-        if (count < 1n || count > most) return { fault: `interval value out of range (1, ${most})` };
+        if (count < least || count > most) return { fault: outOfRange };
         if (randomize < 0n || randomize > count) return { fault: 'randomization value out of range' };
         return [
           {
@@ -68,7 +71,8 @@ export const timerFamily: Family = {
       privilege: 'stapusr',
       build(request) {
         const rate = request.number('hz');
-        if (rate < 1n || rate > 1_000_000_000n) return { fault: 'interval value out of range (1, 1000000000)' };
+        if (rate < 1n) return { fault: 'frequency must be greater than 0' };
+        if (rate > 1_000_000_000n) return { fault: 'frequency must not be greater than 1000000000' };
         return [
           {
             name: formatParts(request.parts),
@@ -82,7 +86,7 @@ export const timerFamily: Family = {
       privilege: 'stapusr',
       build(request) {
         const count = request.number('jiffies');
-        if (count < 1n || count > MOST_JIFFIES) return { fault: `interval value out of range (1, ${MOST_JIFFIES})` };
+        if (count < 1n || count > MOST_JIFFIES) return { fault: 'invalid interval for jiffies timer' };
         return [
           {
             name: formatParts(request.parts),
@@ -97,8 +101,8 @@ export const timerFamily: Family = {
       build(request) {
         const count = request.number('jiffies');
         const randomize = request.number('randomize');
-        if (count < 1n || count > MOST_JIFFIES) return { fault: `interval value out of range (1, ${MOST_JIFFIES})` };
-        if (randomize < 0n || randomize > count) return { fault: 'randomization value out of range' };
+        if (count < 1n || count > MOST_JIFFIES) return { fault: 'invalid interval for jiffies timer' };
+        if (randomize < 0n || randomize > count) return { fault: 'invalid randomize for jiffies timer' };
         return [
           {
             name: formatParts(request.parts),

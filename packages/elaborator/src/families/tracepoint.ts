@@ -1,7 +1,7 @@
 // kernel.trace("[system:]name") (stapprobes(3stap), KERNEL TRACEPOINTS). Argument names and types are those of the
 // `__traceiter_NAME` function's prototype.
 
-import { similarNames } from '../similar.js';
+import { byLikeness, similarNames } from '../similar.js';
 import { scalarSize } from '../types.js';
 import type { Family, PointRequest, PointVariable } from './family.js';
 
@@ -40,7 +40,9 @@ export const tracepointFamily: Family = {
           return { fault: `no match for tracepoint "${text}"`, near: () => nearTracepoints(request, name) };
         }
         return found.map((facts) => {
-          const shown = facts.system === undefined ? facts.name : `${facts.system}:${facts.name}`;
+          // Up to 2.6 the name was shown without its system.
+          const isShort = facts.system === undefined || request.isFor('2.6');
+          const shown = isShort ? facts.name : `${facts.system}:${facts.name}`;
           return {
             name: `kernel.trace("${shown}")`,
             point: {
@@ -55,6 +57,14 @@ export const tracepointFamily: Family = {
             },
             variables: () => ({
               return: false,
+              words: {
+                unknown: (name) => {
+                  const names = ['$name', '$parms', '$vars', ...facts.arguments.map((argument) => argument.name)];
+                  const near = byLikeness(name, names).map((one) => `$${one}`);
+                  return `unable to find tracepoint variable '$${name}' (alternatives: ${near.join(', ')})`;
+                },
+                readOnly: (name) => `write to tracepoint variable '$${name}' not permitted; need stap -g`,
+              },
               strings: { name: facts.name, ...(facts.system === undefined ? {} : { system: facts.system }) },
               variables: facts.arguments.map(
                 (argument, index): PointVariable => ({

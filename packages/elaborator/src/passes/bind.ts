@@ -20,8 +20,8 @@ import type {
   StatisticOperation,
   StringLiteral,
 } from '@stapkit/parser';
-import { visitNode } from '@stapkit/parser';
-import type { Diagnostic } from '@stapkit/pass';
+import { compareVersions, visitNode } from '@stapkit/parser';
+import { type Diagnostic, formatPlace } from '@stapkit/pass';
 import { messages } from '../diagnostics.js';
 import {
   type Cell,
@@ -52,6 +52,8 @@ export interface BindOptions {
   readonly symbols: SymbolSource;
   readonly tokens: TokenNamer;
   readonly guru: boolean;
+  /** `--compatible` */
+  readonly languageVersion?: string;
   readonly nearestFunctions?: (name: string) => readonly string[];
 }
 
@@ -186,6 +188,10 @@ export function bind(
       : { kind: 'string', value: node.value, token, library: file.privileged, cell: newCell('string', token) };
   }
 
+  const crossFile = new Set<string>();
+  const wrappedScalars = new Set<GlobalSymbol>();
+  /** The bit shift that each statistic's variance is asked for with. */
+  const shifts = new Map<GlobalSymbol, number>();
   const embedded: { code: string; pragmas: readonly string[]; span: EmbeddedCode['span'] }[] = [];
   const files = [...ast.user, ...ast.library];
   for (const file of files) {
@@ -325,8 +331,12 @@ export function bind(
     const { entry, context } = work;
     const { body } = entry.declaration;
     if (body.kind === 'embedded-code') {
-      symbol.embedded = { code: body.code, pragmas: body.pragmas, span: body.span };
+      // Up to 1.7 the script's C said THIS->x for STAP_ARG_x.
+      const isOld = options.languageVersion !== undefined && compareVersions(options.languageVersion, '1.7') <= 0;
+      const pragmas = isOld && !entry.file.privileged ? [...body.pragmas, 'unmangled'] : body.pragmas;
+      symbol.embedded = { code: body.code, pragmas, span: body.span };
       symbol.typed = resultOf(body.pragmas);
+      checkPragmas(body);
       return;
     }
     const scope: Scope = {
@@ -341,6 +351,19 @@ export function bind(
     const before = diagnostics.length;
     symbol.body = statement(body, scope);
     late.push(...diagnostics.splice(before));
+  }
+
+  /** What embedded code says of itself must hold together, and the globals that it names must be there. */
+  function checkPragmas(body: EmbeddedCode): void {
+    const pragmas = body.pragmas.map((pragma) => pragma.trim());
+    const token: Token = { text: 'embedded-code', span: body.span };
+    if (pragmas.includes('stable') && !pragmas.includes('pure')) late.push(messages.stableNotPure(token));
+    for (const pragma of pragmas) {
+      const match = /^pragma:(read|write):\s*(\w+)$/.exec(pragma);
+      if (match && !globalNames.has(match[2]!) && !privateGlobals.has(`${body.span.file}\0${match[2]}`)) {
+        late.push(messages.unresolvedPragma(match[1]!, match[2]!, token));
+      }
+    }
   }
 
   /** The C type that embedded code says its result points to: `/* returns: task_struct *\/`. */
@@ -575,14 +598,14 @@ export function bind(
       const local = scope.locals.get(target.name);
       if (local) return { kind: 'delete-local', ...common, local };
       const global = findGlobal(target.name, scope.file);
-      if (global) return { kind: 'delete', ...common, global };
+      if (global) return { kind: 'delete', ...common, token: tokens.token(target), global };
       diagnostics.push(messages.unresolvedDelete(tokens.token(target)));
       return nothing;
     }
     if (target.kind === 'array-element' && target.array.kind === 'identifier') {
       const global = arrayGlobal(target.array, target.keys.length, scope);
       const keys = target.keys.map((key) => key && expression(key, scope));
-      return global ? { kind: 'delete', ...common, global, keys } : nothing;
+      return global ? { kind: 'delete', ...common, token: tokens.token(target.array), global, keys } : nothing;
     }
     diagnostics.push(messages.badDelete(tokens.token(target)));
     return nothing;
@@ -612,6 +635,7 @@ export function bind(
     const known = scope.locals.get(node.name);
     const global = known ? undefined : findGlobal(node.name, scope.file);
     if (global) {
+      noteCrossFile(global, common.token, scope);
       setArity(global, 0, common.token);
       return {
         kind: 'global',
@@ -642,7 +666,19 @@ export function bind(
       diagnostics.push(messages.unresolvedArray(node.name, arity, token));
       return undefined;
     }
+    noteCrossFile(global, token, scope);
     return setArity(global, arity, token) ? global : undefined;
+  }
+
+  /** A function of the tapset that has a local of the name of the script's global takes that one, as in SystemTap. */
+  function noteCrossFile(global: GlobalSymbol, token: Token, scope: Scope): void {
+    if (global.library || !scope.file.privileged || !scope.function) return;
+    const key = `${global.name}\0${scope.file.name}`;
+    if (crossFile.has(key)) return;
+    crossFile.add(key);
+    const text = ast.sources.find((source) => source.name === global.token.span.file)?.text;
+    const place = text === undefined ? global.token.span.file : formatPlace(global.token.span, text);
+    late.push(messages.crossFile(`${global.token.text} at ${place}`, token));
   }
 
   function setArity(global: GlobalSymbol, arity: number, token: Token): boolean {
@@ -652,6 +688,11 @@ export function bind(
     }
     if (arity === 0 && global.size !== undefined) {
       diagnostics.push(messages.sizedScalar(global.token));
+      return false;
+    }
+    if (arity === 0 && global.wrap && !wrappedScalars.has(global)) {
+      wrappedScalars.add(global);
+      diagnostics.push(messages.wrappedScalar(global.token));
       return false;
     }
     if (!global.keys) {
@@ -965,6 +1006,14 @@ export function bind(
     const source = statisticSource(node.operand, scope, common.token);
     if (!source) return number(0n, common);
     const shift = node.shift ? Number(node.shift.value) : undefined;
+    if (node.shift && shift !== undefined && !(shift >= 0 && shift <= 62)) {
+      diagnostics.push(messages.badShift(node.shift.value, common.token));
+    }
+    const before = shifts.get(source.global);
+    if (shift !== undefined && before !== undefined && before !== shift) {
+      diagnostics.push(messages.conflictingShift(before, common.token));
+    }
+    if (shift !== undefined) shifts.set(source.global, shift);
     return {
       kind: 'statistic',
       ...common,

@@ -45,7 +45,9 @@ export function checkForeach(draft: Draft): Diagnostic[] {
       if (node.kind === 'delete') report(node.global, node.token);
       eachExpression(node, (child) =>
         walkExpression(child, report, (called, token) => {
-          for (const global of walked) if (writesOf(called).has(global)) report(global, token);
+          for (const global of walked) {
+            if (writesOf(called).has(global)) diagnostics.push(messages.callModifiesForeach(global.name, token));
+          }
         }),
       );
     }

@@ -1,7 +1,16 @@
 // Turns each probe declaration into the probes it stands for: aliases and wildcards are expanded, families build the
 // points at the ends, and every step is kept for messages. Works over one tree of all names that a probe point can
 // have, families' patterns and aliases alike.
-import type { Ast, Block, ProbeAlias, ProbeDeclaration, ProbePart, ProbePoint, ScriptFile } from '@stapkit/parser';
+import {
+  type Ast,
+  type Block,
+  compareVersions,
+  type ProbeAlias,
+  type ProbeDeclaration,
+  type ProbePart,
+  type ProbePoint,
+  type ScriptFile,
+} from '@stapkit/parser';
 import type { Diagnostic, RelatedPlace } from '@stapkit/pass';
 import { messages } from '../diagnostics.js';
 import type { ProbeStep, ResolvedPoint } from '../elaborated.js';
@@ -58,6 +67,8 @@ export interface DeriveOptions {
   readonly families: readonly Family[];
   readonly symbols: SymbolSource;
   readonly guru: boolean;
+  /** `--compatible` */
+  readonly languageVersion?: string;
   /** Points are only shown (`-l`), so they are to be as exact as can be. */
   readonly listing?: boolean;
   readonly tokens: TokenNamer;
@@ -188,8 +199,8 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
       if (node.patterns.length === 0 && node.aliases.length === 0) {
         const last = taken[taken.length - 1] ?? point.parts[0];
         reasons.push(() =>
-          messages.pointMismatch(
-            [...node.children.keys()].map(bareName).slice(0, 5),
+          messages.pointTruncated(
+            [...node.children.keys()].sort(),
             last ? options.tokens.token(last) : options.tokens.token(point),
           ),
         );
@@ -213,8 +224,11 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
       return;
     }
     const token = options.tokens.token(part);
-    if (node.children.size === 0 && index > 0) {
+    if (index > 0 && (node.children.size === 0 || node.patterns.length > 0)) {
       reasons.push(() => messages.invalidSuffix(token));
+      if (node.children.size > 0) {
+        reasons.push(() => messages.cause(`what may follow: ${[...node.children.keys()].sort().join(', ')}`));
+      }
       return;
     }
     reasons.push(() => {
@@ -488,6 +502,7 @@ function requestOf(
     symbols: options.symbols,
     kernel: options.symbols.kernel,
     guru: options.guru,
+    isFor: (version) => options.languageVersion !== undefined && compareVersions(options.languageVersion, version) <= 0,
     number(name) {
       const found = argument(name);
       return found?.kind === 'number' ? BigInt(found.value) : 0n;

@@ -3,7 +3,14 @@
 // be in error (stap(1), pass 2).
 import type { Diagnostic } from '@stapkit/pass';
 import { messages } from '../diagnostics.js';
-import { type Draft, type DraftExpression, type DraftProbe, type DraftStatement, newCell } from '../draft.js';
+import {
+  type Draft,
+  type DraftExpression,
+  type DraftProbe,
+  type DraftStatement,
+  type FunctionSymbol,
+  newCell,
+} from '../draft.js';
 import { eachStatement } from '../walk.js';
 import { collectUsage, hasEffect, type Usage } from './usage.js';
 
@@ -32,7 +39,10 @@ export function optimize(draft: Draft): { readonly draft: Draft; readonly diagno
     const usage = collectUsage({ ...draft, probes });
     const pass = new Simplifier(usage, warn);
     for (const symbol of usage.reached) {
-      if (!symbol.embedded) symbol.body = pass.statement(symbol.body) ?? emptyLike(symbol.body);
+      if (symbol.embedded) continue;
+      symbol.body = pass.statement(symbol.body) ?? emptyLike(symbol.body);
+      // Told here, since the calls of a function that does nothing are elided with it.
+      if (isEmpty(symbol.body)) warn(messages.sideEffectFree(symbol.name, symbol.token), symbol.library);
     }
     probes = probes.map((probe) => ({
       ...probe,
@@ -57,6 +67,22 @@ export function optimize(draft: Draft): { readonly draft: Draft; readonly diagno
     }
   }
   return { draft: { ...draft, probes: kept }, diagnostics };
+}
+
+/**
+ * Drops the overloads behind one that never leaves the work to the next.
+ *
+ * @returns whether there were any
+ */
+export function cutOverloads(functions: readonly FunctionSymbol[]): boolean {
+  let cut = false;
+  for (const symbol of functions) {
+    if (!symbol.fallback) continue;
+    if (symbol.embedded ? /\bSTAP_NEXT\b/.test(symbol.embedded.code) : goesOn(symbol.body)) continue;
+    delete symbol.fallback;
+    cut = true;
+  }
+  return cut;
 }
 
 function emptyLike(statement: DraftStatement): DraftStatement {

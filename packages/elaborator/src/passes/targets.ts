@@ -32,7 +32,7 @@ import {
 import type { ArithmeticOperator, ContextSource } from '../elaborated.js';
 import type { PointVariable } from '../families/family.js';
 import type { DraftPiece } from '../formats.js';
-import { similarNames } from '../similar.js';
+import { byLikeness } from '../similar.js';
 import type { MemberFacts, SymbolSource, TypeFacts } from '../symbol-source.js';
 import { byteSize, scalarSize, strip, typeName } from '../types.js';
 import type { Binder, Scope } from './bind.js';
@@ -284,9 +284,17 @@ class Walker {
         return this.storeContext(found, operator, value);
       }
     }
-    if (!this.guru()) {
-      throw new Unresolved(messages.needsGuru('write to target variable not permitted', this.token));
+    const words = node.kind === 'target-variable' ? this.scope.probe?.variables?.words : undefined;
+    if (node.kind === 'target-variable' && words?.structure && (node.path.length > 0 || node.addressOf)) {
+      this.noParts(node.name, node);
     }
+    if (!this.guru()) {
+      if (node.kind === 'target-variable' && words?.readOnly) this.fail(words.readOnly(node.name));
+      const what = node.kind === 'cast' ? '@cast context variable' : 'target variable';
+      throw new Unresolved(messages.needsGuru(`write to ${what} not permitted`, this.token));
+    }
+    // Nobody's register or memory: guru mode changes nothing.
+    if (node.kind === 'target-variable' && words?.structure && words.readOnly) this.fail(words.readOnly(node.name));
     if (operator === '.') this.fail('cannot append to a target variable', token);
     const place = this.memory(node);
     if (operator === undefined) return this.make({ kind: 'store', place, value }, 'long');
@@ -418,6 +426,7 @@ class Walker {
       }
       return found;
     }
+    if (variables?.words?.unknown) this.fail(variables.words.unknown(name));
     if (!variables || variables.variables.length === 0) {
       this.fail(
         variables?.function === undefined
@@ -426,7 +435,9 @@ class Walker {
       );
     }
     const names = (variables.all?.() ?? variables.variables).map((variable) => variable.name);
-    const near = [...new Set([...similarNames(name, names), ...names])].map((one) => `$${one}`).slice(0, 10);
+    const near = byLikeness(name, names)
+      .map((one) => `$${one}`)
+      .slice(0, 10);
     const where = variables.function === undefined ? '' : ` in ${variables.function}`;
     this.fail(`unable to find local '${name}'${where} (alternatives: ${near.join(', ')})`);
   }
@@ -616,11 +627,22 @@ class Walker {
     );
   }
 
+  /** Says that a plain value has neither members nor an address. */
+  private noParts(name: string, node: { readonly path: readonly PathStep[]; readonly addressOf: boolean }): never {
+    const words = this.scope.probe?.variables?.words;
+    const step = node.path[0];
+    if (step) this.fail(words?.structure?.(name) ?? `'$${name}' has no members`, this.stepToken(step));
+    this.fail(words?.addressOf?.(name) ?? `cannot take address of '$${name}'`);
+  }
+
   private variable(name: string, node: TargetVariable | VarOperation): DraftExpression {
     if (name.startsWith('$')) return this.group(name.slice(1), node);
     const found = this.find(name);
+    const variables = this.scope.probe?.variables;
     if (typeof found.type === 'string') {
-      if (node.path.length > 0 || node.addressOf) this.fail(`'$${name}' has no members`);
+      if (node.path.length > 0 || node.addressOf) this.noParts(name, node);
+      const unreadable = variables?.words?.unreadable?.(name);
+      if (unreadable !== undefined) this.fail(unreadable);
       if (node.pretty > 0 && found.type === 'long') return this.format(['%i'], [this.contextValue(found)]);
       return this.contextValue(found);
     }
@@ -727,6 +749,7 @@ class Walker {
       const isHeader = name.includes('<');
       const places = !isHeader ? [name] : name.startsWith('kernel') ? ['kernel', name] : [name];
       for (const place of places) {
+        if (!isHeader && !this.isModule(place)) continue;
         const module = place === 'kernel' || place === '' || place === 'vmlinux' ? undefined : place;
         const found = this.symbols.type(text, module) ?? (bare === text ? undefined : this.symbols.type(bare, module));
         if (found === undefined) continue;
@@ -737,6 +760,12 @@ class Walker {
       }
     }
     this.fail(`type definition '${node.type.value}' not found in '${node.module?.value ?? modules.join(':')}'`);
+  }
+
+  /** Whether a name of `@cast`'s list is the kernel or a module of it, as far as that is known. */
+  private isModule(name: string): boolean {
+    if (name === 'kernel' || name === '' || name === 'vmlinux') return true;
+    return this.symbols.modules === undefined || this.symbols.modules(name).length > 0;
   }
 
   /** What a type is, pointers on top included. */
@@ -760,6 +789,11 @@ class Walker {
 
   private typeText(type: CType): string {
     return typeName(this.symbols, type.type) + '*'.repeat(type.pointers);
+  }
+
+  /** A type as SystemTap's messages name it: what a typedef stands for. */
+  private bareTypeText(type: CType): string {
+    return type.pointers > 0 ? this.typeText(type) : typeName(this.symbols, strip(this.symbols, type.type).id);
   }
 
   private size(type: CType): number | undefined {
@@ -791,7 +825,7 @@ class Walker {
       return this.field({ held: false, address: this.load(place), type: pointer }, name, token);
     }
     if (facts.kind !== 'struct' && facts.kind !== 'union') {
-      this.fail(`invalid access '->${name}' vs. ${this.typeText(place.type)}`, token);
+      this.fail(`invalid access '->${name}' vs. ${this.bareTypeText(place.type)}`, token);
     }
     if (place.held && !place.parts) {
       this.fail(`'${this.typeText(place.type)}' is passed by value, and where it is only DWARF tells`, token);
@@ -799,7 +833,7 @@ class Walker {
     const found = this.member(facts, name, 0, 0);
     if (!found) {
       const names = this.memberNames(facts, 0);
-      const near = [...new Set([...similarNames(name, names), ...names])].slice(0, 20);
+      const near = byLikeness(name, names).slice(0, 20);
       this.fail(
         `unable to find member '${name}' for ${this.typeText(place.type)} (alternatives: ${near.join(', ')})`,
         token,
@@ -868,7 +902,7 @@ class Walker {
       element = { type: facts.element, pointers: 0 };
       return this.part(place, Number(step.index.value) * (this.size(element) ?? 0) * 8, element);
     } else {
-      this.fail(`invalid access '${shown()}' vs. ${this.typeText(place.type)}`, token);
+      this.fail(`invalid access '${shown()}' vs. ${this.bareTypeText(place.type)}`, token);
     }
     const size = this.size(element);
     if (size === undefined) this.fail(`invalid access '${shown()}' vs. ${this.typeText(place.type)}`, token);
@@ -882,7 +916,7 @@ class Walker {
   }
 
   /** The bytes that hold a scalar object. */
-  private placeOf(place: Place & { held: false }): DraftPlace {
+  private placeOf(place: Place & { held: false }, token: Token = this.token): DraftPlace {
     const pointer = place.type.pointers > 0;
     const width = pointer ? { size: 8 as const, signed: false } : scalarSize(this.symbols, place.type.type);
     if (!width) {
@@ -891,6 +925,7 @@ class Walker {
         facts.kind === 'struct' || facts.kind === 'union'
           ? this.instead(place.type, facts)
           : `'${this.typeText(place.type)}' is not a value that can be read`,
+        token,
       );
     }
     const space = this.space(place.type);
@@ -923,11 +958,13 @@ class Walker {
   }
 
   /** The value of a scalar; the address of an array, as C has it. */
-  private load(place: Place): DraftExpression {
+  private load(place: Place, token: Token = this.token): DraftExpression {
     const { facts } = this.facts(place.type);
     const typed: TypedValue = { ...place.type, space: this.space(place.type) };
     if (place.held) {
-      if (facts.kind === 'struct' || facts.kind === 'union') this.fail(this.instead(place.type, facts));
+      if (facts.kind === 'struct' || facts.kind === 'union') {
+        this.fail(this.instead(place.type, facts), token);
+      }
       if (place.parts) {
         const width = place.type.pointers > 0 ? { size: 8, signed: false } : scalarSize(this.symbols, place.type.type);
         if (!width) this.fail(`'${this.typeText(place.type)}' is not a value that can be read`);
@@ -940,7 +977,7 @@ class Walker {
     if (facts.kind === 'array') {
       return { ...place.address, typed: { type: facts.element, pointers: 1, space: this.space(place.type) } };
     }
-    return this.make({ kind: 'load', place: this.placeOf(place) }, 'long', typed);
+    return this.make({ kind: 'load', place: this.placeOf(place, token) }, 'long', typed);
   }
 
   private finish(
@@ -956,7 +993,8 @@ class Walker {
       };
     }
     if (node.pretty > 0) return this.pretty(place, node.pretty as 1 | 2);
-    return this.load(place);
+    const last = node.path.at(-1);
+    return this.load(place, last && this.stepToken(last));
   }
 
   // ------------------------------------------------------------------------------------------- pretty print

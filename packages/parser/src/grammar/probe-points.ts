@@ -19,6 +19,8 @@ interface Suffix {
 interface Draft {
   readonly parts: readonly ProbePart[];
   readonly suffix?: Suffix;
+  /** Where the part that was read last begins. */
+  readonly at?: ScriptToken;
 }
 
 const PLAIN: Suffix = { optional: false, sufficient: false };
@@ -56,8 +58,10 @@ function readAlternative(reader: Reader, nesting: number): Draft[] {
     }
     drafts = joined;
     if (reader.token.symbol !== '.') break;
-    if (drafts.some((draft) => draft.suffix)) {
-      reader.fail('suffix', "'?', '!' or condition must only be specified in suffix", { verb: 'at' }, first);
+    const early = drafts.find((draft) => draft.suffix);
+    if (early) {
+      const message = "'?', '!' or condition must only be specified in suffix";
+      reader.fail('suffix', message, { verb: 'at' }, early.at ?? first);
     }
     reader.take();
   }
@@ -75,7 +79,7 @@ function readAlternative(reader: Reader, nesting: number): Draft[] {
   }
   // What stands behind the braces goes with a suffix inside them.
   return drafts.map((draft) => ({
-    parts: draft.parts,
+    ...draft,
     suffix: draft.suffix ? bothSuffixes(draft.suffix, suffix) : suffix,
   }));
 }
@@ -124,11 +128,11 @@ function readComponent(reader: Reader, nesting: number): Draft[] {
   }
   const name = readPartName(reader);
   const namePlace = reader.place(first);
-  if (reader.token.symbol !== '(') return [{ parts: [{ kind: 'probe-part', ...namePlace, name }] }];
+  if (reader.token.symbol !== '(') return [{ parts: [{ kind: 'probe-part', ...namePlace, name }], at: first }];
   reader.take();
   const argument = readLiteral(reader);
   reader.expect(')');
-  return [{ parts: [{ kind: 'probe-part', ...reader.place(first), name, argument }] }];
+  return [{ parts: [{ kind: 'probe-part', ...reader.place(first), name, argument }], at: first }];
 }
 
 /** A literal argument or initial value: a string, or a number that may have a sign. */

@@ -192,11 +192,11 @@ export class Scanner {
     this.offset = this.source.text.length;
   }
 
-  private make(kind: TokenKind, text: string, start: number, end: number): ScriptToken {
+  protected make(kind: TokenKind, text: string, start: number, end: number): ScriptToken {
     return new ScriptToken(kind, text, this.source, start, end, undefined);
   }
 
-  private intern(word: string): string {
+  protected intern(word: string): string {
     const known = this.words.get(word);
     if (known !== undefined) return known;
     this.words.set(word, word);
@@ -299,4 +299,51 @@ export class Scanner {
     this.events.comment?.({ span: { file: this.source.name, start, end }, style });
     return end;
   }
+}
+
+/** Counts tokens without keeping any. */
+class TokenCounter extends Scanner {
+  private readonly token: ScriptToken;
+  private kind: TokenKind = 'end';
+  private start = 0;
+  private end = 0;
+
+  constructor(source: SourceText) {
+    super(source, { fault: () => {} });
+    this.token = new ScriptToken('end', '', source, 0, 0, undefined);
+  }
+
+  protected override make(kind: TokenKind, _text: string, start: number, end: number): ScriptToken {
+    this.kind = kind;
+    this.start = start;
+    this.end = end;
+    return this.token;
+  }
+
+  protected override intern(word: string): string {
+    return word;
+  }
+
+  /** The token that was read last; undefined at the end. */
+  last(): ScriptToken | undefined {
+    const { kind, source, start, end } = this;
+    if (kind === 'end') return undefined;
+    return new ScriptToken(kind, source.text.slice(start, end), source, start, end, undefined);
+  }
+}
+
+/**
+ * Looks for the first token beyond a number of them, without keeping any: a text that is too large is told from others
+ * before anything of it is read.
+ *
+ * @param most how many tokens the text may have
+ * @returns the token behind those, or undefined where there is none
+ */
+export function findTokenBeyond(source: SourceText, most: number): ScriptToken | undefined {
+  // Each takes a character at least.
+  if (source.text.length <= most) return undefined;
+  const counter = new TokenCounter(source);
+  for (let count = 0; count < most; count++) counter.next();
+  counter.next();
+  return counter.last();
 }

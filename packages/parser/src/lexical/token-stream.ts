@@ -3,6 +3,7 @@
 import type { Diagnostic, SourceText } from '@stapkit/pass';
 import { MAXIMUM_ERRORS, MAXIMUM_TOKENS, parseError } from '../diagnostics.js';
 import { Preprocessor, type PreprocessorOptions } from './preprocessor.js';
+import { findTokenBeyond } from './scanner.js';
 import { ScriptToken, type TokenSupply } from './token.js';
 
 /** What a stream is told beside what its preprocessor is told. */
@@ -47,16 +48,10 @@ export class TokenStream implements TokenSupply {
 
   pull(): ScriptToken {
     if (this.last?.kind === 'end') return this.last;
-    let token = this.preprocessor.next();
+    let token = this.pulled === 0 ? this.first() : this.preprocessor.next();
     while (token.kind === 'junk') token = this.exhausted ? this.endAt(token) : this.preprocessor.next();
     if (this.pulled === MAXIMUM_TOKENS && token.kind !== 'end') {
-      this.report(
-        parseError('too-large', `the script has more than ${MAXIMUM_TOKENS} tokens`, token, {
-          verb: 'at',
-          hints: ['split it into several files: each file may have so many'],
-        }),
-      );
-      this.faulted = true;
+      this.reportTooLarge(token);
       token = this.endAt(token);
     }
     this.pulled += 1;
@@ -66,6 +61,24 @@ export class TokenStream implements TokenSupply {
     this.faulted = false;
     this.last = token;
     return token;
+  }
+
+  /** The first token. Of a text that is too large nothing is read: that would take long, and help nobody. */
+  private first(): ScriptToken {
+    const beyond = findTokenBeyond(this.source, MAXIMUM_TOKENS);
+    if (beyond === undefined) return this.preprocessor.next();
+    this.reportTooLarge(beyond);
+    return this.endAt(beyond);
+  }
+
+  private reportTooLarge(token: ScriptToken): void {
+    this.report(
+      parseError('too-large', `the script has more than ${MAXIMUM_TOKENS} tokens`, token, {
+        verb: 'at',
+        hints: ['split it into several files: each file may have so many'],
+      }),
+    );
+    this.faulted = true;
   }
 
   private endAt(token: ScriptToken): ScriptToken {
