@@ -23,7 +23,7 @@ test('-l of what does not exist prints nothing and fails', async () => {
 test('the dump options list types, aliases and functions', async () => {
   expect((await stap(['--vm', '--dump-probe-types'])).stdout).toContain('kernel.function(string).return\n');
   expect((await stap(['--vm', '--dump-probe-aliases'])).stdout).toMatch(/^vfs\.read = /m);
-  expect((await stap(['--vm', '--dump-functions'])).stdout).toMatch(/^execname:string \(\)$/m);
+  expect((await stap(['--vm', '--dump-functions'])).stdout).toMatch(/^execname:string \(\) \/\* unprivileged \*\/$/m);
 });
 
 test('explain shows the way from a written point to the resolved one, and why an optional one was left out', async () => {

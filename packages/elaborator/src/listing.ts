@@ -136,17 +136,19 @@ export function listFunctions(files: readonly ScriptFile[], properties = false):
   return sortedOnce(lines);
 }
 
+/** Who may call a function of embedded C: what SystemTap shows always, of all that such code says of itself. */
+const RIGHTS = ['guru', 'unprivileged', 'myproc-unprivileged'];
+
 function formatFunction(declaration: FunctionDeclaration, properties: boolean): string {
   const parameters = declaration.parameters.map((parameter) => `${parameter.name}:${parameter.type ?? 'unknown'}`);
-  const result = declaration.result === undefined ? '' : `:${declaration.result}`;
   const pragmas =
-    properties && declaration.body.kind === 'embedded-code'
+    declaration.body.kind === 'embedded-code'
       ? declaration.body.pragmas
-          .filter((pragma) => !pragma.startsWith('runtime:'))
-          .map((pragma) => ` /* ${pragma} */`)
+          .filter((pragma) => RIGHTS.includes(pragma.trim()) || (properties && !pragma.startsWith('runtime:')))
+          .map((pragma) => ` /* ${pragma.trim()} */`)
           .join('')
       : '';
-  return `${declaration.name}${result} (${parameters.join(', ')})${pragmas}`;
+  return `${declaration.name}:${declaration.result ?? 'unknown'} (${parameters.join(', ')})${pragmas}`;
 }
 
 /** Whether a variable is not there at its place. One that is there in a form that can't be followed counts as there. */

@@ -198,6 +198,15 @@ describe('statements', () => {
   test('an address must be where a statement begins', () => {
     expect(points('kernel.statement(4100)')).toEqual(['kernel.statement(0x1004) _stext+4']);
     expect(points('kernel.statement(4101)')[0]).toMatch('while resolving');
+    expect(points('kernel.statement(4098).nearest')[0]).toMatch('while resolving');
+    const near = { ...code, placeAt: () => LINES[0] };
+    expect(points('kernel.statement(4097).nearest', { code: near })).toEqual(['kernel.statement(0x1004) _stext+4']);
+    expect(points('kernel.function(4101).exported')).toEqual([
+      `kernel.function("vfs_read@${FILE}:10").exported vfs_read+0`,
+    ]);
+    expect(points('kernel.function(4101).return.maxactive(5)')).toEqual([
+      `kernel.function("vfs_read@${FILE}:10").return.maxactive(5) vfs_read+0 return`,
+    ]);
     expect(points('kernel.function(4101)')).toEqual([`kernel.function("vfs_read@${FILE}:10") vfs_read+0`]);
   });
 });

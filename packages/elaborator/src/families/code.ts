@@ -387,11 +387,15 @@ function buildAddress(
   request: PointRequest,
   part: 'function' | 'statement',
   suffix: Suffix,
+  nearest = false,
 ): readonly BuiltPoint[] | PointFault {
-  const address = request.number(part);
+  let address = request.number(part);
   const module = request.string('module');
+  const maxactive = maxactiveOf(request);
+  if (typeof maxactive === 'object') return maxactive;
   const code = codeOf(request);
   if (!code) return needsDwarf(request, `a ${part} by its address`);
+  if (nearest) address = nextStatement(code, address, module);
   const text = address.toString();
   if (part === 'statement') {
     const place = code.placeAt(text, module);
@@ -411,13 +415,29 @@ function buildAddress(
     return {
       fault: `no function of the ${module === undefined ? 'kernel' : `module "${module}"`} holds ${hex(address)}`,
     };
+  if (suffix === '.exported' && !found.external) return { fault: `function "${found.name}" is not exported` };
   const good = probeable(request, found.entries, false);
   if (good.length === 0) return { fault: `function "${found.name}" can't be probed` };
+  const most = maxactive === undefined ? '' : `.maxactive(${maxactive})`;
   return good.map((place) =>
-    placePoint(request, `${baseName(module)}.function("${functionText(found)}")${suffix}`, place, {
+    placePoint(request, `${baseName(module)}.function("${functionText(found)}")${suffix}${most}`, place, {
       return: suffix === '.return',
+      maxactive,
     }),
   );
+}
+
+/** Bytes behind an address in which `.nearest` looks for the beginning of a statement. */
+const NEAREST_REACH = 4096n;
+
+/** The first statement that begins at an address or behind it; the address itself where there is none. */
+function nextStatement(code: CodeSource, address: bigint, module: string | undefined): bigint {
+  for (let at = address; at < address + NEAREST_REACH; at++) {
+    const text = at.toString();
+    if (code.isStatement(text, module)) return at;
+    if (!code.placeAt(text, module)) break;
+  }
+  return address;
 }
 
 function buildAbsolute(request: PointRequest): readonly BuiltPoint[] | PointFault {
@@ -447,10 +467,13 @@ function codePoints(base: string): PointPattern[] {
     ],
     ['function(number)', (request) => buildAddress(request, 'function', '')],
     ['function(number).call', (request) => buildAddress(request, 'function', '.call')],
+    ['function(number).exported', (request) => buildAddress(request, 'function', '.exported')],
     ['function(number).return', (request) => buildAddress(request, 'function', '.return')],
+    ['function(number).return.maxactive(number)', (request) => buildAddress(request, 'function', '.return')],
     ['statement(string)', (request) => buildStatements(request, false)],
     ['statement(string).nearest', (request) => buildStatements(request, true)],
     ['statement(number)', (request) => buildAddress(request, 'statement', '')],
+    ['statement(number).nearest', (request) => buildAddress(request, 'statement', '', true)],
     ['statement(number).absolute', buildAbsolute],
   ];
   for (const suffix of ['', '.call', '.return'] as const) {

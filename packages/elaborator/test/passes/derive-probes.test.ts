@@ -138,6 +138,12 @@ test('lists types, aliases and functions as the --dump options do', () => {
   expect(listProbeAliases([file])).toEqual(['a.b = begin?, end']);
   expect(listFunctions([file])).toEqual(['f:long (x:string)']);
   expect(listFunctions([file], true)).toEqual(['f:long (x:string) /* pure */']);
+  const { value: rights } = parseScript({
+    name: 'library.stp',
+    text: 'function g () %{ /* pure */ /* unprivileged */ %}\nfunction h (x) { return x }',
+  });
+  // Who may call a function is told always, as SystemTap 4.8 does.
+  expect(listFunctions([rights])).toEqual(['g:unknown () /* unprivileged */', 'h:unknown (x:unknown)']);
 });
 
 test('holds probe points to the privilege level', () => {
