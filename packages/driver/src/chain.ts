@@ -15,6 +15,7 @@ import { type ParseInput, parsePass } from '@stapkit/parser';
 import { DiagnosticError, hasErrors, type Outcome, type Pass, type PassContext, type SourceText } from '@stapkit/pass';
 import { openTapset, type Tapset } from '@stapkit/tapset';
 import { type CModule, type TranslateOptions, translatePass } from '@stapkit/translator';
+import { askAt } from './ask.js';
 import { packageFolder } from './folders.js';
 import type { CompileHeaders } from './header-types.js';
 import type { CommandIo } from './io.js';
@@ -300,7 +301,14 @@ export class FrontEnd {
     this.opened ??= openSymbols(
       place,
       cache,
-      { debuginfo: options.debuginfo, env: io.env, compileHeaders: this.compileHeaders },
+      {
+        debuginfo: options.debuginfo,
+        env: io.env,
+        cwd: io.cwd,
+        compileHeaders: this.compileHeaders,
+        ask: askAt(io),
+        ...(options.downloadDebuginfo === undefined ? {} : { download: options.downloadDebuginfo }),
+      },
       context,
     );
     return this.opened;

@@ -1,8 +1,8 @@
 // Puts the two sides together: what dwarf knows of the target kernel, in the shapes that the elaborator and kbuild ask for.
 // BTF serves what it can; debug information is opened when an answer takes it.
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { type KernelSymbols, kernelCode, openKernel } from '@stapkit/dwarf';
+import { dirname, join, resolve } from 'node:path';
+import { type CodeFilesOptions, type KernelSymbols, kernelCode, moduleNameOf, openKernel } from '@stapkit/dwarf';
 import type { SymbolSource } from '@stapkit/elaborator';
 import type { FeatureSource } from '@stapkit/kbuild';
 import { DiagnosticError, hasErrors, nearestNames, type PassContext } from '@stapkit/pass';
@@ -27,6 +27,12 @@ export interface OpenSymbolsOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** For types of headers. */
   readonly compileHeaders: CompileHeaders;
+  /** `--download-debuginfo` */
+  readonly download?: StapOptions['downloadDebuginfo'];
+  /** Asks the user a question that is answered by yes or no; undefined where nobody is there to answer. */
+  readonly ask?: ((question: string) => Promise<boolean>) | undefined;
+  /** Paths in a script are counted from it. */
+  readonly cwd?: string;
 }
 
 /**
@@ -42,11 +48,13 @@ export async function openSymbols(
   options: OpenSymbolsOptions,
   context: PassContext,
 ): Promise<Symbols> {
+  const moduleFiles = new Map<string, string>();
   const modulesFolder = place.where === 'guest' ? place.kernel.modulesFolder : undefined;
   const { value, diagnostics } = await openKernel(
     {
       release: place.release,
       cacheFolder: cache,
+      moduleFiles,
       ...(place.where === 'guest' ? { image: place.kernel.image, modulesFolder: place.kernel.modulesFolder } : {}),
     },
     context,
@@ -63,6 +71,13 @@ export async function openSymbols(
     functions: (pattern, module) => value.functions(pattern, module),
     nearestFunctions: (name, module) => value.nearestFunctions(name, module),
     modules: (pattern) => modulesLike(value, pattern),
+    moduleOfFile(path) {
+      const file = resolve(options.cwd ?? '/', path);
+      if (!/\.ko(?:\.(?:gz|xz|zst))?$/.test(file) || !existsSync(file)) return undefined;
+      const name = moduleNameOf(file);
+      moduleFiles.set(name, file);
+      return name;
+    },
     nearestModules: (name) => nearestNames(name, [...value.modules()]),
     tracepoints: (pattern) => value.tracepoints(pattern),
     type: (name, module) =>
@@ -101,7 +116,8 @@ export async function openSymbols(
     folders: debugFolders(options.env, cache),
     modulesFolders: modulesFolder === undefined ? [join('/lib/modules', place.release)] : [modulesFolder],
     ...(buildId === undefined ? {} : { buildId }),
-    ...(urls ? { debuginfodUrls: urls } : {}),
+    moduleFiles,
+    ...(urls && options.download !== 'no' ? { debuginfodUrls: urls, download: downloadRules(options, context) } : {}),
     ...(workerFile === undefined ? {} : { workerFile }),
   });
   const codeOnly = options.debuginfo === 'dwarf';
@@ -131,6 +147,26 @@ export async function openSymbols(
       for (const diagnostic of supplied.diagnostics) own.report(diagnostic);
       // What is not to be had is known now as well, and may be said.
       return true;
+    },
+  };
+}
+
+/** How debug files are fetched, by `--download-debuginfo`. */
+function downloadRules({ download, ask }: OpenSymbolsOptions, context: PassContext): CodeFilesOptions['download'] {
+  if (typeof download === 'number') return { longest: download * 1000 };
+  if (download !== 'ask') return {};
+  let answer: Promise<boolean> | undefined;
+  return {
+    allow() {
+      answer ??= ask?.('Download debug information from the servers of DEBUGINFOD_URLS?');
+      if (answer) return answer;
+      context.report({
+        code: 'driver/nobody-to-ask',
+        severity: 'warning',
+        class: 'semantic',
+        message: 'no debug information is downloaded: there is no terminal to ask at (--download-debuginfo=ask)',
+      });
+      return false;
     },
   };
 }

@@ -60,6 +60,20 @@ test('lines, inlined copies, labels and callees are hit as often as a process ru
   );
 });
 
+test('listings by debug information have what SystemTap 4.8 leaves out, and no parts that are no functions', () => {
+  const names = (pattern: string) =>
+    stap(['-l', pattern])
+      .trim()
+      .split('\n')
+      .map((line) => /"(?=[^"]*$|[^"]*"\)(?:\.\w+)?$)([^@"]*)/.exec(line)?.[1]);
+  expect(names('kernel.function("vfs_get_tre*")')).toEqual(['vfs_get_tree']);
+  expect(names('kernel.function("seq_rea*@fs/*.c").call')).toEqual(['seq_read', 'seq_read_iter']);
+  expect(names('kernel.function("vfs_read").callees')).toEqual(
+    expect.arrayContaining(['__access_ok', 'add_rchar', 'inc_syscr', 'rw_verify_area']),
+  );
+  expect(names('kernel.function("clear_page_erms")')).toEqual(['clear_page_erms']);
+});
+
 test('what .return sees is what strace sees', async () => {
   build('code_reads', 'reads.stp');
   const work = 'open F, "<", "/etc/passwd"; for (3, 100, 7, 0) { sysread F, $b, $_ } syscall 0, 99, 0, 1;';

@@ -17,6 +17,8 @@ export interface SymbolSource {
   nearestFunctions(name: string, module?: string): readonly string[];
   /** The names of the modules that match a pattern; undefined where nobody knows. */
   modules?(pattern: string): readonly string[];
+  /** The name of the module in a file, `module("/path/to/m.ko")`; it is known by it from then on. */
+  moduleOfFile?(path: string): string | undefined;
   /** The names nearest to a module's that was not found. */
   nearestModules?(name: string): readonly string[];
   /** The tracepoints whose names match a pattern. */
@@ -58,6 +60,8 @@ export interface FunctionFacts {
   readonly line?: number;
   /** Link-time address in decimal, where known. */
   readonly address?: string;
+  /** Whether other files can call it, where known: what `.exported` asks. */
+  readonly external?: boolean;
 }
 
 export interface ParameterFacts {

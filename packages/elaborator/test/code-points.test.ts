@@ -145,6 +145,34 @@ describe('functions', () => {
     ]);
   });
 
+  test('.exported leaves out what only its own file can call, by BTF as well', () => {
+    const functions: SymbolSource['functions'] = () => [
+      { name: 'vfs_read', parameters: [], external: true },
+      { name: 'vfs_local', parameters: [], external: false },
+      { name: 'vfs_unknown', parameters: [] },
+    ];
+    expect(points('kernel.function("vfs_*").exported', { functions, code: undefined } as never)).toEqual([
+      'kernel.function("vfs_read").exported vfs_read+0',
+      'kernel.function("vfs_unknown").exported vfs_unknown+0',
+    ]);
+    expect(points('kernel.function("*@fs/*").exported')).toEqual([
+      `kernel.function("vfs_read@${FILE}:10").exported vfs_read+0`,
+    ]);
+  });
+
+  test('a module is known by the name in its file', () => {
+    const functions: SymbolSource['functions'] = (name, module) => (module === 'own' ? [{ name, parameters: [] }] : []);
+    const more = {
+      functions,
+      code: undefined,
+      moduleOfFile: (path: string) => (path === '/a/own.ko' ? 'own' : undefined),
+    };
+    expect(points('module("/a/own.ko").function("f").call', more as never)).toEqual([
+      'module("own").function("f").call f+0',
+    ]);
+    expect(points('module("/b/own.ko").function("f").call', more as never)[0]).toMatch('while resolving');
+  });
+
   test('what has only inlined copies has no return', () => {
     expect(points('kernel.function("only_inlined").return')[0]).toMatch('while resolving probe point');
   });

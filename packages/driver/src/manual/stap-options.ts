@@ -201,9 +201,9 @@ export const STAP_OPTIONS = [
     long: 'download-debuginfo',
     value: 'OPTION',
     optional: true,
-    help: 'accepted for SystemTap’s sake; nothing is downloaded yet',
+    help: 'whether debug information may be fetched: yes, no, ask, or within a number of seconds',
     manual: [
-      '`yes`, `no`, `ask` or a number of seconds. Nothing is downloaded yet: where debug information is missing, a message says what to install, and `stap-prep --debuginfo` installs it.',
+      'Debug information that a script needs and that is not here is fetched from the debuginfod servers of `DEBUGINFOD_URLS`, and kept. `yes`, as without the option, does so; `no` asks no server; `ask` asks at the terminal first; a number is the most seconds that one file may take. Where there is no server, a message says what to install, and `stap-prep --debuginfo` installs it.',
     ],
     complete: ['yes', 'no', 'ask'],
     group: TARGET,

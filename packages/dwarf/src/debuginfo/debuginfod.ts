@@ -23,6 +23,10 @@ export interface DebuginfodOptions {
   readonly cacheFolder: string;
   /** Of one server's first answer, in milliseconds; 90 seconds as the man page has it. */
   readonly timeout?: number;
+  /** Of a whole download, in milliseconds; none where not given. */
+  readonly longest?: number;
+  /** Asked before anything is fetched; false leaves it. */
+  readonly allow?: () => boolean | Promise<boolean>;
   readonly signal?: AbortSignal;
   readonly progress?: Progress;
   /** In place of the global fetch. */
@@ -63,6 +67,7 @@ export async function fetchByBuildId(
     // Nobody was asked lately.
   }
   const urls = options.urls.split(/\s+/).filter((url) => /^https?:\/\//.test(url));
+  if (urls.length > 0 && options.allow && !(await options.allow())) return { diagnostics };
   let refused = 0;
   for (const url of urls) {
     options.signal?.throwIfAborted();
@@ -105,6 +110,11 @@ async function download(url: string, path: string, buildId: string, options: Deb
   const timeout = setTimeout(() => timer.abort(new Error('the server does not answer')), options.timeout ?? 90_000);
   const onAbort = () => timer.abort(options.signal?.reason);
   options.signal?.addEventListener('abort', onAbort, { once: true });
+  const { longest } = options;
+  const limit =
+    longest === undefined
+      ? undefined
+      : setTimeout(() => timer.abort(new Error(`not there within ${longest / 1000} s`)), longest);
   const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   let descriptor: number | undefined;
   try {
@@ -131,6 +141,7 @@ async function download(url: string, path: string, buildId: string, options: Deb
     return true;
   } finally {
     clearTimeout(timeout);
+    clearTimeout(limit);
     options.signal?.removeEventListener('abort', onAbort);
     if (descriptor !== undefined) closeSync(descriptor);
     rmSync(temporary, { force: true });

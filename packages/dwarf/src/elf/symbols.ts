@@ -113,6 +113,10 @@ export class ElfSymbols {
     return this.info(index) & 15;
   }
 
+  bindingOf(index: number): number {
+    return this.info(index) >> 4;
+  }
+
   sectionOf(index: number): number {
     const section = this.cursorAt(index, this.elf.is64 ? 6 : 14).u16();
     if (section !== SHN_XINDEX || !this.extendedSection) return section;

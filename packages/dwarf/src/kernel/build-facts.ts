@@ -2,7 +2,7 @@
 // at all.
 import { BtfKind, btfInMemory } from '../btf/btf.js';
 import { layoutParts, littleEndian, tableParts } from '../io/write-parts.js';
-import { FACTS_FORMAT, type FactsAbout, type PartName } from './facts-file.js';
+import { FACTS_FORMAT, type FactsAbout, LOCAL_FUNCTION, type PartName } from './facts-file.js';
 import type { KernelSymbol } from './kallsyms.js';
 
 /** Which definition of a name counts first: a structure before a typedef of the same name, a declaration last. */
@@ -122,13 +122,17 @@ interface SymbolParts {
 /** Joins the functions' names with the symbol table. */
 function symbolParts(functions: readonly Entry[], symbols: readonly KernelSymbol[], linkTime: boolean): SymbolParts {
   const byName = new Map<string, bigint>();
+  const locals = new Set<string>();
   const variants: string[] = [];
   for (const { name, type, address, module } of symbols) {
     if (module !== undefined) continue;
     const code = type === 't' || type === 'T' || type === 'w' || type === 'W';
     // The ends of ranges are marked with every kind of letter.
     if (!code && !name.startsWith('_')) continue;
-    if (!byName.has(name)) byName.set(name, address);
+    if (!byName.has(name)) {
+      byName.set(name, address);
+      if (type === 't') locals.add(name);
+    }
     if (code && name.includes('.')) variants.push(name);
   }
   // Code lies within some hundred megabytes, so distances are safe numbers, and far cheaper than addresses.
@@ -141,11 +145,13 @@ function symbolParts(functions: readonly Entry[], symbols: readonly KernelSymbol
   const pairs = new BigUint64Array(words.buffer);
   const places = new Uint8Array(functions.length);
   for (let index = 0; index < functions.length; index++) {
-    const address = byName.get(functions[index]!.name);
+    const { name } = functions[index]!;
+    const address = byName.get(name);
     if (address === undefined) continue;
     if (linkTime) pairs[index] = address;
     const distance = Number(address - base);
     for (const { place, from, to } of ranges) if (from <= distance && distance < to) places[index] = place;
+    if (locals.has(name)) places[index]! |= LOCAL_FUNCTION;
   }
   variants.sort();
   return { addresses: littleEndianPairs(words), places, variants: variants.map((name, id) => ({ name, id })) };

@@ -16,7 +16,7 @@ import { BinaryFault } from '../io/fault.js';
 import { globSource, toKey } from '../io/parts-file.js';
 import { findModuleFile, listModuleFiles, openModuleFile, resolveModuleFile } from './modules.js';
 import type { OpenKernelContext } from './open-kernel.js';
-import { debugWarning, findKernelElf, type OpenKernelDebugOptions } from './open-kernel-debug.js';
+import { debugWarning, fetchDebugFile, findKernelElf, type OpenKernelDebugOptions } from './open-kernel-debug.js';
 
 /** Ids of a file's types start at a multiple of this; those of BTF are below it. */
 export const FILE_STEP = 2 ** 40;
@@ -202,6 +202,28 @@ function moduleAnchors(elf: ElfFile): Anchor[] {
 export interface CodeFilesOptions extends OpenKernelDebugOptions {
   /** Where the kernel's modules are, the likeliest first: as /lib/modules/RELEASE. */
   readonly modulesFolders?: readonly string[];
+  /** The files of modules that are not there, by name; asked each time. */
+  readonly moduleFiles?: ReadonlyMap<string, string>;
+}
+
+function buildIdOf(path: string): string | undefined {
+  const elf = openModuleFile(path);
+  const buildId = elf.buildId();
+  elf.close();
+  return buildId;
+}
+
+/** Opens a module's debug file; undefined where it has no debug information. */
+function openDebugModule(path: string, diagnostics: Diagnostic[]): ElfFile | undefined {
+  try {
+    const elf = openElf(openFileSource(path), undefined, { sectionAddress: spreadSections() });
+    if (elf.section('.debug_info')) return elf;
+    elf.close();
+  } catch (error) {
+    if (!(error instanceof BinaryFault)) throw error;
+    diagnostics.push(debugWarning(error.message));
+  }
+  return undefined;
 }
 
 /** The debug files of one kernel, each opened when it is first wanted. */
@@ -311,7 +333,9 @@ export class CodeFiles {
     diagnostics: Diagnostic[],
   ): Promise<CodeFile | undefined> {
     const elf =
-      name === '' ? await findKernelElf(this.options, context, diagnostics) : this.findModule(name, diagnostics);
+      name === ''
+        ? await findKernelElf(this.options, context, diagnostics)
+        : (this.findModule(name, diagnostics) ?? (await this.fetchModule(name, context, diagnostics)));
     if (!elf) return undefined;
     try {
       const file = new CodeFile(this.files.length + 1, name === '' ? undefined : name, elf, this.options.folders);
@@ -334,15 +358,32 @@ export class CodeFiles {
 
   private findModule(name: string, diagnostics: Diagnostic[]): ElfFile | undefined {
     for (const path of this.debugModulePaths(name)) {
-      if (!existsSync(path)) continue;
-      try {
-        const elf = openElf(openFileSource(path), undefined, { sectionAddress: spreadSections() });
-        if (elf.section('.debug_info')) return elf;
-        elf.close();
-      } catch (error) {
-        if (!(error instanceof BinaryFault)) throw error;
-        diagnostics.push(debugWarning(error.message));
-      }
+      const elf = existsSync(path) ? openDebugModule(path, diagnostics) : undefined;
+      if (elf) return elf;
+    }
+    return undefined;
+  }
+
+  /** A module's debug file from the servers, by the build id of the module that is here. */
+  private async fetchModule(
+    name: string,
+    context: OpenKernelContext,
+    diagnostics: Diagnostic[],
+  ): Promise<ElfFile | undefined> {
+    const file = this.options.debuginfodUrls ? this.moduleFile(name) : undefined;
+    const buildId = file === undefined ? undefined : buildIdOf(file);
+    const path = await fetchDebugFile(buildId, this.options, context, diagnostics);
+    return path === undefined ? undefined : openDebugModule(path, diagnostics);
+  }
+
+  /** The file of a module as it is loaded. */
+  private moduleFile(name: string): string | undefined {
+    const own = this.options.moduleFiles?.get(name);
+    if (own !== undefined) return own;
+    for (const folder of this.options.modulesFolders ?? []) {
+      const listed = findModuleFile(folder, name);
+      const file = listed === undefined ? undefined : resolveModuleFile(listed);
+      if (file !== undefined) return file;
     }
     return undefined;
   }
@@ -350,6 +391,13 @@ export class CodeFiles {
   /** Where a module's debug file may be: debug packages keep the modules' own tree below theirs. */
   private *debugModulePaths(name: string): Generator<string> {
     const { folders = DEBUG_FOLDERS, modulesFolders = [], release } = this.options;
+    const own = this.options.moduleFiles?.get(name);
+    if (own !== undefined) {
+      // A module that was named by its path has its debug information in it, beside it, or by its build id.
+      yield own;
+      yield* this.byBuildId(own);
+      return;
+    }
     for (const folder of modulesFolders) {
       const listed = findModuleFile(folder, name);
       if (listed === undefined) continue;
@@ -367,9 +415,7 @@ export class CodeFiles {
   }
 
   private *byBuildId(path: string): Generator<string> {
-    const elf = openModuleFile(path);
-    const buildId = elf.buildId();
-    elf.close();
+    const buildId = buildIdOf(path);
     if (buildId === undefined) return;
     for (const folder of this.options.folders ?? DEBUG_FOLDERS) yield buildIdPath(folder, buildId);
   }

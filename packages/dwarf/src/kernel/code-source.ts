@@ -53,7 +53,10 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
 
   /** The functions of a file that match; undefined where it takes an index that is not there. */
   function find(file: CodeFile, query: Omit<CodeQuery, 'copies'>): readonly Found[] {
-    if (file.index) return file.index.functions(query.name, query.file);
+    if (file.index) {
+      const found = file.index.functions(query.name, query.file);
+      return found.length > 0 ? found : findAlias(file, query);
+    }
     const quick = findBySymbol(file, query);
     if (!quick) files.wantIndex(file);
     return quick ?? [];
@@ -69,6 +72,17 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
     // What a header defines may have copies anywhere.
     if (found.length === 0 || found.some((one) => !/\.[cS]$/.test(one.file))) return undefined;
     return found.filter((one) => query.file === undefined || fileMatches(query.file, one.file));
+  }
+
+  /** The function that begins where a symbol of the name does: assemblers and linkers give one function several names. */
+  function findAlias(file: CodeFile, query: Omit<CodeQuery, 'copies'>): readonly Found[] {
+    if (/[*?[]/.test(query.name)) return [];
+    const symbol = file.elf.symbols().find(query.name);
+    const unit = symbol?.type === STT_FUNC ? file.dwarf.unitForAddress(symbol.address) : undefined;
+    const die = unit && subprogramAt(unit, symbol!.address);
+    const name = die && entryAddress(die) === symbol!.address ? die.owner(DW_AT.name)?.name : undefined;
+    if (name === undefined || name === query.name) return [];
+    return file.index!.functions(name, query.file).filter((one) => one.concrete.includes(die!.offset));
   }
 
   function functionsOf(unit: Unit): readonly Found[] {
@@ -107,6 +121,8 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
     const die = (offset: number) => file.dwarf.dieAt(offset as DebugInfoOffset);
     const external = found.external ?? die(first!).owner(DW_AT.external)?.flag(DW_AT.external) ?? false;
     const shown = shownPath(file, first!, found.file);
+    // Assemblers tell no line of a function's declaration.
+    const line = found.line === 0 ? firstLine(die(first!)) : found.line;
     let withoutCode = 0;
     const places = (
       offsets: readonly number[],
@@ -121,14 +137,14 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
         }
         // Only a function that others can call has a symbol that is surely its own.
         const symbol = !inline && external && offsets.length === 1 ? found.name : undefined;
-        const about = { function: found.name, file: shown, line: found.line, inline, entry: !inline, scope: offset };
+        const about = { function: found.name, file: shown, line, inline, entry: !inline, scope: offset };
         return place(file, address, about, symbol) ?? [];
       });
     return {
       name: found.name,
       ...(file.module === undefined ? {} : { module: file.module }),
       file: shown,
-      line: found.line,
+      line,
       external,
       entries: copies === 'inlined' ? [] : places(found.concrete, found.addresses, false),
       inlined: copies === 'entries' ? [] : places(found.inlined, found.inlinedAddresses, true),
@@ -427,6 +443,12 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
       return nearestNames(name, [...names]);
     },
   };
+}
+
+/** The line of a function's first instruction. */
+function firstLine(die: Die): number {
+  const address = entryAddress(die);
+  return (address === undefined ? undefined : die.unit.lines()?.rowAt(address)?.line) ?? 0;
 }
 
 /** A line's code begins here. */

@@ -36,12 +36,16 @@ export type UnprobeablePlace = 'init' | 'noinstr' | 'kprobes' | 'entry';
 
 /** By the numbers in `functionPlaces`. */
 export const PLACES: readonly (UnprobeablePlace | undefined)[] = [undefined, 'init', 'noinstr', 'kprobes', 'entry'];
+/** Added to the number of a function that only its own file can call. */
+export const LOCAL_FUNCTION = 0x80;
 
 /** What a symbol table adds to a function. */
 export interface FunctionSymbol {
   /** Link-time address. */
   readonly address?: bigint;
   readonly place?: UnprobeablePlace;
+  /** Whether other files can call it, where known. */
+  readonly external?: boolean;
 }
 
 /** What the file says about the kernel. */
@@ -55,7 +59,7 @@ export interface FactsAbout {
 }
 
 /** The format of the file; its version counts up with every change of what the tables hold. */
-export const FACTS_FORMAT: PartsFormat<PartName> = { kind: 1, version: 6, parts: PARTS };
+export const FACTS_FORMAT: PartsFormat<PartName> = { kind: 1, version: 7, parts: PARTS };
 
 /** The file's name in a cache; versions that know different formats share the cache, so each has a file of its own. */
 export const FACTS_NAME = `btf.${FACTS_FORMAT.version}.facts`;
@@ -101,8 +105,13 @@ export class FactsFile extends PartsFile<PartName> {
     const low = this.u32('functionAddresses', index * 8);
     const high = this.u32('functionAddresses', index * 8 + 4);
     const address = low === 0 && high === 0 ? undefined : (BigInt(high) << 32n) | BigInt(low);
-    const place = PLACES[this.bytes('functionPlaces', index, 1)[0]!];
-    return { ...(address === undefined ? {} : { address }), ...(place ? { place } : {}) };
+    const flags = this.bytes('functionPlaces', index, 1)[0]!;
+    const place = PLACES[flags & ~LOCAL_FUNCTION];
+    return {
+      ...(address === undefined ? {} : { address }),
+      ...(place ? { place } : {}),
+      external: (flags & LOCAL_FUNCTION) === 0,
+    };
   }
 
   private btfBytes(): BtfBytes {

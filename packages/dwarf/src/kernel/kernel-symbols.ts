@@ -35,6 +35,8 @@ export interface FunctionFacts {
   readonly line?: number;
   /** Link-time address in decimal, where known. */
   readonly address?: string;
+  /** Whether other files can call it, where known. */
+  readonly external?: boolean;
   /**
    * Where the function lies, if that is a part of the kernel in which no probe can be placed: `init` is freed after
    * boot, the others are out of bounds to kprobes.
@@ -366,28 +368,28 @@ export function kernelSymbols(sources: KernelSources): KernelSymbols {
         const found: FunctionFacts[] = [];
         const exact = !/[*?[]/.test(pattern);
         for (const index of sources.functions.matchingIndexes(pattern)) {
-          const { address, place } = sources.symbolOf(index);
+          const { address, place, external } = sources.symbolOf(index);
           if (place && !exact) continue;
           const name = exact ? pattern : sources.functions.nameAt(index);
           // Of several static functions of one name the first stands for all.
           if (found.at(-1)?.name === name) continue;
           const facts = functionFacts(btf, 0, name, sources.functions.idAt(index));
-          if (address === undefined && !place) found.push(facts);
-          else {
-            found.push({
-              ...facts,
-              ...(address === undefined ? {} : { address: address.toString() }),
-              ...(place ? { unprobeable: place } : {}),
-            });
-          }
+          found.push({
+            ...facts,
+            ...(address === undefined ? {} : { address: address.toString() }),
+            ...(external === undefined ? {} : { external }),
+            ...(place ? { unprobeable: place } : {}),
+          });
         }
         return found;
       }
       const own = moduleOf(module);
       if (!own) return [];
-      return own.facts
-        .functions(pattern)
-        .map(({ name, id }) => functionFacts(own.facts.btf, own.ordinal, name, id, own.name));
+      return own.facts.functions(pattern).map(({ name, id }) => {
+        const external = own.facts.isExternal?.(name);
+        const facts = functionFacts(own.facts.btf, own.ordinal, name, id, own.name);
+        return external === undefined ? facts : { ...facts, external };
+      });
     },
     functionVariants: (name) => sources.variants.match(`${name}.*`).map((hit) => hit.name),
     nearestFunctions(name, module) {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Btf, BtfKind, parseBtf } from '../btf/btf.js';
 import { compressionFormat, unpackSync } from '../decompress/decompress.js';
-import { STT_FUNC } from '../elf/constants.js';
+import { STB_LOCAL, STT_FUNC } from '../elf/constants.js';
 import { type ElfFile, isElf, openElf } from '../elf/elf-file.js';
 import { openFileSource } from '../io/byte-source.js';
 import { globSource, toKey } from '../io/parts-file.js';
@@ -16,6 +16,8 @@ export interface ModuleFacts {
   readonly typed: boolean;
   /** The module's own functions that match a pattern, in order. */
   functions(pattern: string): readonly { readonly name: string; readonly id: number }[];
+  /** Whether other files can call a function; undefined where nobody knows. */
+  isExternal?(name: string): boolean | undefined;
   /** The module's own types of a name, the preferred one first. */
   types(name: string): readonly number[];
   /** The enumeration that has an enumerator of a name. */
@@ -143,12 +145,18 @@ export function openModuleFile(path: string): ElfFile {
 export function readModuleFacts(name: string, path: string, base: Btf): ModuleFacts {
   const elf = openModuleFile(path);
   try {
+    const functions = new Map<string, boolean>();
+    const symbols = elf.symbols();
+    for (let index = 1; index < symbols.count; index++) {
+      if (symbols.typeOf(index) !== STT_FUNC || symbols.sectionOf(index) === 0) continue;
+      const own = symbols.nameOf(index);
+      functions.set(own, functions.get(own) === true || symbols.bindingOf(index) !== STB_LOCAL);
+    }
     const section = elf.section('.BTF');
-    const facts = section && moduleFacts(name, parseBtf(elf.sectionBytes(section), path, base));
-    if (facts) return facts;
-    const names = new Set<string>();
-    for (const symbol of elf.symbols()) if (symbol.type === STT_FUNC && symbol.section !== 0) names.add(symbol.name);
-    return moduleFacts(name, base, [...names]);
+    const facts = section
+      ? moduleFacts(name, parseBtf(elf.sectionBytes(section), path, base))
+      : moduleFacts(name, base, [...functions.keys()]);
+    return { ...facts, isExternal: (own) => functions.get(own) };
   } finally {
     elf.close();
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Diagnostic, Outcome } from '@stapkit/pass';
 import { openDebugIndex } from '../debug-index/build-index.js';
 import { type DebugSymbols, debugSymbols } from '../debug-index/debug-symbols.js';
+import type { DebuginfodOptions } from '../debuginfo/debuginfod.js';
 import { buildIdPath, DEBUG_FOLDERS, openSupplementary } from '../debuginfo/find.js';
 import { Dwarf } from '../dwarf/dwarf.js';
 import { type ElfFile, openElf } from '../elf/elf-file.js';
@@ -23,6 +24,8 @@ export interface OpenKernelDebugOptions {
   readonly folders?: readonly string[];
   /** Servers to ask where the file is not here, as DEBUGINFOD_URLS lists them; needs `buildId`. */
   readonly debuginfodUrls?: string;
+  /** How files are fetched from the servers: whether at all, and how long it may take. */
+  readonly download?: Pick<DebuginfodOptions, 'allow' | 'longest' | 'timeout'>;
   /** See `openDebugIndex`. */
   readonly workerFile?: string;
 }
@@ -137,10 +140,26 @@ async function fetchElf(
   context: OpenKernelContext,
   diagnostics: Diagnostic[],
 ): Promise<ElfFile | undefined> {
-  const { buildId, debuginfodUrls, cacheFolder } = options;
-  if (options.file !== undefined || buildId === undefined || !debuginfodUrls) return undefined;
+  if (options.file !== undefined) return undefined;
+  const path = await fetchDebugFile(options.buildId, options, context, diagnostics);
+  return path === undefined ? undefined : openElf(path);
+}
+
+/** Fetches the debug file of a build id from the servers; undefined where none has it, or none is to be asked. */
+export async function fetchDebugFile(
+  buildId: string | undefined,
+  { debuginfodUrls, cacheFolder, download }: OpenKernelDebugOptions,
+  context: OpenKernelContext,
+  diagnostics: Diagnostic[],
+): Promise<string | undefined> {
+  if (buildId === undefined || !debuginfodUrls) return undefined;
   const { fetchByBuildId } = await import('../debuginfo/debuginfod.js');
-  const fetched = await fetchByBuildId(buildId, 'debuginfo', { urls: debuginfodUrls, cacheFolder, ...context });
+  const fetched = await fetchByBuildId(buildId, 'debuginfo', {
+    urls: debuginfodUrls,
+    cacheFolder,
+    ...download,
+    ...context,
+  });
   diagnostics.push(...fetched.diagnostics);
-  return fetched.path === undefined ? undefined : openElf(fetched.path);
+  return fetched.path;
 }

@@ -17,6 +17,8 @@ export interface OpenKernelOptions {
   readonly image?: string;
   /** As /lib/modules/RELEASE; found by the release where not given. */
   readonly modulesFolder?: string;
+  /** The files of modules that are elsewhere, by name; asked each time. */
+  readonly moduleFiles?: ReadonlyMap<string, string>;
   /** Facts are kept below `symbols/` in it. */
   readonly cacheFolder: string;
 }
@@ -304,6 +306,8 @@ async function symbolsOf(
     tracepoints: facts.tracepoints,
     module(name) {
       if (!/^\w+$/.test(name)) return undefined;
+      const own = options.moduleFiles?.get(name);
+      if (own !== undefined) return modules.readModuleFacts(name, own, facts.btf);
       if (running && name !== 'vmlinux') {
         try {
           return modules.readRawModuleFacts(name, `/sys/kernel/btf/${name}`, facts.btf);

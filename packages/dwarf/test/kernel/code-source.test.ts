@@ -1,5 +1,5 @@
 // What is known of a kernel's code, over a small program that calls itself one.
-import { copyFileSync, mkdirSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type KernelCode, kernelCode, openElf } from '../../src/index.js';
@@ -40,13 +40,27 @@ int _stext(int argc) { return outer(argc) + local(argc) + scaled(argc, 3) + scal
 int main(int argc, char **argv) { return _stext(argc); }
 `;
 
+const ASSEMBLY = `
+	.text
+	.globl fast_set, quick_set
+	.type fast_set, @function
+fast_set:
+	nop
+	ret
+	.size fast_set, .-fast_set
+	.set quick_set, fast_set
+	.section .note.GNU-stack,"",@progbits
+`;
+
 const release = '6.1.0-test';
 const folder = temporaryFolder();
 let kernel: KernelCode;
 let start: bigint;
 
 beforeAll(async () => {
-  const program = compile(folder.path, 'kernel', ['-O2', '-g', '-no-pie', '-Wl,--build-id=sha1'], SOURCE);
+  const assembly = join(folder.path, 'fast.S');
+  writeFileSync(assembly, ASSEMBLY);
+  const program = compile(folder.path, 'kernel', ['-O2', '-g', '-no-pie', '-Wl,--build-id=sha1', assembly], SOURCE);
   mkdirSync(join(folder.path, 'debug/boot'), { recursive: true });
   copyFileSync(program, join(folder.path, `debug/boot/vmlinux-${release}`));
   const elf = openElf(program);
@@ -134,6 +148,14 @@ test('what the compiler renamed, and what is out of bounds to probes, is told wi
   expect(again.find((one) => one.name === 'barred')!.entries[0]!.unprobeable).toMatch(/NOKPROBE_SYMBOL/);
   expect(again.find((one) => one.name === 'outer')!.entries[0]!.unprobeable).toBeUndefined();
   withIndex.close();
+});
+
+test('an assembler’s function has the line of its first instruction, and is found by each of its names', async () => {
+  const named = async (name: string) =>
+    (await ask(() => kernel.code.functions({ name, copies: 'entries' }))).map((one) => [one.name, one.line]);
+  expect(await named('fast_set')).toEqual([['fast_set', 6]]);
+  expect(await named('quick_set')).toEqual([[expect.stringMatching(/^(fast|quick)_set$/), 6]]);
+  expect(await named('slow_set')).toEqual([]);
 });
 
 test('patterns fit names and files', async () => {

@@ -59,7 +59,9 @@ function buildFunctions(request: PointRequest, suffix: Suffix): readonly BuiltPo
   const needsCode = pattern.file !== undefined || suffix === '.inline';
   const wantsCode =
     needsCode || request.listing || request.symbols.codeOnly === true || suffix === '.exported' || suffix === '';
-  const facts = needsCode || request.symbols.codeOnly === true ? [] : findFacts(request, pattern.name);
+  const facts = (needsCode || request.symbols.codeOnly === true ? [] : findFacts(request, pattern.name)).filter(
+    (one) => suffix !== '.exported' || one.external !== false,
+  );
   const code = wantsCode && !(request.library && facts.length > 0) ? codeOf(request) : undefined;
   if (code) return codeFunctions(request, code, pattern, suffix, maxactive);
   if (facts.length > 0) return btfFunctions(request, pattern, facts, suffix, maxactive);

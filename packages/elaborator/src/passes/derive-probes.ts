@@ -509,7 +509,9 @@ function requestOf(
     },
     string(name) {
       const found = argument(name);
-      return found?.kind === 'string' ? found.value : undefined;
+      if (found?.kind !== 'string') return undefined;
+      const isFile = name === 'module' && found.value.includes('/');
+      return (isFile ? options.symbols.moduleOfFile?.(found.value) : undefined) ?? found.value;
     },
     has: (name) => parts.some((part) => part.name === name),
   };
