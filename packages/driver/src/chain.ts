@@ -318,8 +318,9 @@ export class FrontEnd {
   private readonly compileHeaders: CompileHeaders = async (headers, space, context) => {
     const recipe =
       space === 'kernel' ? (await openRuntime(await this.buildOptions(context), context)).recipe : undefined;
-    const { cache } = this.settings;
-    return await compileHeaders({ headers, cacheFolder: cache, ...(recipe ? { recipe } : {}) }, context.signal);
+    const { cache, options, temporary } = this.settings;
+    const cacheFolder = options.disableCache ? temporary : cache;
+    return await compileHeaders({ headers, cacheFolder, ...(recipe ? { recipe } : {}) }, context.signal);
   };
 
   /** Does what asks the kernel's facts, and once more when debug information that it asked for has been opened. */
@@ -368,13 +369,22 @@ export class FrontEnd {
       temporaryFolder: temporary,
       // Asked for only when the runtime has to be compiled: a script's own build needs no type information.
       features: async () => (await this.symbols(context)).features,
-      lineImages: async (modules) => (await this.symbols(context)).lineImages(modules, context),
+      lineImages: async (probed) => {
+        const modules = new Set([...probed, ...options.objects.flatMap((object) => modulesOf(object))]);
+        return await (await this.symbols(context)).lineImages([...modules].sort(), context);
+      },
       makeOptions: options.makeOptions,
       modinfo: options.modinfo,
       ...(options.signing ? { signing: options.signing } : {}),
       cache: options.disableCache ? 'off' : options.poisonCache ? 'poison' : 'use',
     };
   }
+}
+
+/** The kernel module that `-d` names, if it does: as lsmod does, or by its file. */
+function modulesOf(object: string): string[] {
+  const [, name] = /^(?:.*\/)?([^/]+)\.ko(?:\.(?:gz|xz|zst))?$/.exec(object) ?? /^([\w-]+)$/.exec(object) ?? [];
+  return name === undefined || name === 'kernel' ? [] : [name.replaceAll('-', '_')];
 }
 
 function readKernelConfig(place: Place): Map<string, string> {

@@ -196,6 +196,7 @@ function toOptions(values: Values, env: Environment): StapOptions {
     globals: values.definitions('G', '-G', false),
     makeOptions: values.all('B'),
     modinfo: modinfoOf(values),
+    objects: values.all('d'),
     tapsetFolders: values.all('I'),
     flightRecorder: values.has('F'),
     bulk: values.has('b'),

@@ -38,6 +38,8 @@ export interface StapOptions {
   readonly modinfo: readonly string[];
   /** `--sign-module` */
   readonly signing?: { readonly key: string; readonly certificate: string };
+  /** `-d`: kernel modules, programs and libraries, as written. */
+  readonly objects: readonly string[];
   /** `-I` */
   readonly tapsetFolders: readonly string[];
   /** `-o` */

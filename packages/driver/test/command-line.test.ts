@@ -122,7 +122,7 @@ describe('parseCommandLine', () => {
       'dump-probe-aliases',
       'dump-functions',
     ];
-    const unseen = new Set(['h', 'V', 'P', 'prologue-searching', 'runtime', 'd', 'ldd', 'all-modules']);
+    const unseen = new Set(['h', 'V', 'P', 'prologue-searching', 'runtime', 'ldd', 'all-modules']);
     const plain = JSON.stringify(parsed('x.stp'));
     for (const entry of STAP_OPTIONS as readonly OptionEntry[]) {
       const key = optionKey(entry);

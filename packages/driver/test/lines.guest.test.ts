@@ -27,13 +27,19 @@ describe('source lines', () => {
       } }
       probe module("dummy").function("dummy_dev_init").call { if (!opens++) {
         printf("module %s %s\\n", symfileline(addr()), symfileline(stack(1)))
+        printf("static %d\\n", @var("numdummies@drivers/net/dummy.c", "dummy"))
       } }
       probe end { printf("unknown %s %s %s\\n", symfile(0x1234), symline(0x1234), symfileline(0x1234)) }
       `,
     );
-    const ended = await stap(['--vm', script, '-c', 'modprobe dummy && ip link add d9 type dummy && ip link del d9']);
+    const ended = await stap([
+      '--vm',
+      script,
+      '-c',
+      'modprobe dummy numdummies=3 && ip link add d9 type dummy && ip link del d9',
+    ]);
     expect(ended.stderr).toBe('');
-    const lines = ended.stdout.split('\n').filter((line) => /^(?: 0x|line |module |unknown )/.test(line));
+    const lines = ended.stdout.split('\n').filter((line) => /^(?: 0x|line |module |static |unknown )/.test(line));
     const told = lines.filter((line) => line.startsWith('line ')).map((line) => line.split(' ').slice(1));
     expect(told).toHaveLength(5);
     const guest = await connectGuest(process.env['STAPKIT_GUEST']!);
@@ -55,6 +61,20 @@ describe('source lines', () => {
     );
     expect(lines).toContainEqual(expect.stringMatching(/ : ksys_read\+\S+ \[kernel\] at fs\/read_write\.c:\d+$/));
     expect(lines).toContainEqual(expect.stringMatching(/^module drivers\/net\/dummy\.c:\d+ net\/core\/dev\.c:\d+$/));
+    expect(lines).toContain('static 3');
     expect(lines).toContain('unknown 0x1234 0x1234 0x1234');
   }, 240_000);
+
+  test('of a module that is not probed are known with -d', async () => {
+    const probe = `probe kernel.function("register_netdevice").call {
+      if (modname(stack(1)) == "dummy" && !seen++) printf("from %s\\n", symfileline(stack(1)))
+    }
+    global seen`;
+    const ended = await stap([
+      ...['--vm', '-d', 'dummy', '-e', probe],
+      ...['-c', 'rmmod dummy 2>/dev/null; modprobe dummy numdummies=1'],
+    ]);
+    expect(ended.stderr).toBe('');
+    expect(ended.stdout).toMatch(/^from drivers\/net\/dummy\.c:\d+$/m);
+  }, 120_000);
 });

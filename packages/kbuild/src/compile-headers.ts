@@ -12,6 +12,7 @@ import { makeTemporaryFolder, removeFolder, writeAtomically } from './files.js';
 import type { KbuildRecipe } from './kbuild-commands.js';
 import { which } from './kernel-build.js';
 import { runTool } from './run-tool.js';
+import { cacheFault } from './runtime-archive.js';
 
 /** Changes whenever what is kept would be compiled otherwise. */
 const FORMAT = 1;
@@ -30,7 +31,7 @@ export interface CompileHeadersOptions {
  * Compiles headers for the sake of their types.
  *
  * @returns the object file, or a warning that says why there is none
- * @throws the signal's reason when aborted
+ * @throws DiagnosticError where it can't be kept; the signal's reason when aborted
  */
 export async function compileHeaders(
   options: CompileHeadersOptions,
@@ -75,9 +76,13 @@ export async function compileHeaders(
     const read = readDependencies(readFileSync(`${own}.d`, 'utf8'))
       .map((file) => resolve(recipe?.folder ?? temporary, file))
       .filter((file) => file !== `${own}.c`);
-    mkdirSync(folder, { recursive: true });
-    writeAtomically(path, readFileSync(`${own}.o`));
-    writeAtomically(`${path}.json`, JSON.stringify([compiler, ...read].map((file) => stateOf(file))));
+    try {
+      mkdirSync(folder, { recursive: true });
+      writeAtomically(path, readFileSync(`${own}.o`));
+      writeAtomically(`${path}.json`, JSON.stringify([compiler, ...read].map((file) => stateOf(file))));
+    } catch (error) {
+      throw cacheFault(error, cacheFolder);
+    }
     return { value: path, diagnostics: [] };
   } finally {
     removeFolder(temporary);

@@ -187,7 +187,10 @@ export const STAP_OPTIONS = [
     short: 'd',
     value: 'OBJECT',
     repeats: true,
-    help: 'add symbol data for OBJECT: a program, a library or a kernel module',
+    help: 'know the source lines of the kernel module OBJECT, a name or a .ko file',
+    manual: [
+      'For `symfileline` and its like, which know the lines of the kernel and of the modules that are probed without being told. The names of addresses need nothing: the running kernel itself knows them. Programs and libraries are accepted and change nothing yet.',
+    ],
     complete: 'file',
     group: TARGET,
   },
