@@ -74,10 +74,14 @@ test.each([
   ['a variable’s place and the caller’s frame', 'expressionAt'],
   ['names', 'demangle('],
   ['the index', 'openDebugIndex('],
+  ['a kernel’s code', 'kernelCode('],
 ])('the example of %s', async (_, word) => {
-  const program = compile(folder.path, 'sample', ['-O2', '-gdwarf-5', '-Wl,--build-id=sha1'], SAMPLE);
+  // A kernel's code begins at _stext.
+  const flags = ['-O2', '-gdwarf-5', '-no-pie', '-Wl,--build-id=sha1', '-Wl,--defsym=_stext=main'];
+  const program = compile(folder.path, 'sample', flags, SAMPLE);
   const example = examples.find((one) => one.includes(word))!;
-  const lines = await run(example, { program, cacheFolder: join(folder.path, 'cache') });
+  const given = { program, cacheFolder: join(folder.path, 'cache'), release: '6.1.0-test' };
+  const lines = await run(example, given);
   expect(said(example).length).toBeGreaterThan(0);
   expect(printed(lines)).toEqual(said(example));
 });

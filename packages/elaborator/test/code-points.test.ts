@@ -173,6 +173,21 @@ describe('functions', () => {
     expect(points('module("/b/own.ko").function("f").call', more as never)[0]).toMatch('while resolving');
   });
 
+  test('where there is no debug information, what takes it says so, and how to get it', () => {
+    const none = { code: { ...code, has: () => false } };
+    const reasons = (text: string, more: Partial<SymbolSource> = {}) =>
+      elaborateText(`probe ${text} {}`, { symbols: { ...symbols, ...none, ...more } })
+        .diagnostics.flatMap((one) => (one.related ?? []).map((place) => place.message))
+        .join('\n');
+    expect(reasons('kernel.function("vfs_read").call', { codeOnly: true })).toMatch(
+      /^"vfs_read" with --debuginfo=dwarf needs DWARF debug information, and there is none of kernel .*stap-prep --debuginfo/s,
+    );
+    expect(reasons('kernel.function("only_inlined")')).toMatch(
+      /^no match for function "only_inlined" .*if it is inlined everywhere it takes debug information: stap-prep/s,
+    );
+    expect(reasons('kernel.function("only_*")')).not.toContain('stap-prep');
+  });
+
   test('what has only inlined copies has no return', () => {
     expect(points('kernel.function("only_inlined").return')[0]).toMatch('while resolving probe point');
   });

@@ -350,8 +350,8 @@ export async function compareAddresses(dwarf: Dwarf, addresses: readonly bigint[
     const unit = dwarf.unitForAddress(bytes64(/^[0-9a-f]+/.exec(text)![0]));
     return text.replace(/^([0-9a-f]+, \S+ )[^:]*/, `$1${short(unit?.name)}`);
   };
-  // Where there is no debug information it takes the file from the symbol before a local one.
-  const bySymbolAlone = (text: string) => text.replace(/^([0-9a-f]+), \S+ [^: ]+:\?$/, '$1');
+  // Where there is no debug information it takes the file from the symbol before a local one, or names none.
+  const bySymbolAlone = (text: string) => text.replace(/^([0-9a-f]+), \S+ [^: ]*:\?$/, '$1');
   return compare(
     'addresses',
     own(),

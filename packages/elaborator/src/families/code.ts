@@ -64,6 +64,7 @@ function buildFunctions(request: PointRequest, suffix: Suffix): readonly BuiltPo
   );
   const code = wantsCode && !(request.library && facts.length > 0) ? codeOf(request) : undefined;
   if (code) return codeFunctions(request, code, pattern, suffix, maxactive);
+  if (request.symbols.codeOnly === true) return needsDwarf(request, `"${text}" with --debuginfo=dwarf`);
   if (facts.length > 0) return btfFunctions(request, pattern, facts, suffix, maxactive);
   if (needsCode) return needsDwarf(request, pattern.file === undefined ? suffix : `"${text}"`);
   // The compiler may have left no function of this name, only copies.
@@ -98,7 +99,10 @@ function noFunction(request: PointRequest, name: string): PointFault {
     return { fault: `no module "${module}" is known`, near: () => symbols.nearestModules?.(module) ?? [] };
   }
   const where = module === undefined ? 'kernel' : `module "${module}"`;
-  return { fault: `no match for function "${name}" in the ${where}`, near };
+  // Without debug information nobody knows of functions that were inlined everywhere.
+  const blind = symbols.code !== undefined && !symbols.code.has(module) && !WILD.test(name);
+  const hint = `if it is inlined everywhere it takes debug information: stap-prep --debuginfo installs it (linux-image-${symbols.kernel.release}-dbg)`;
+  return { fault: `no match for function "${name}" in the ${where}`, near, ...(blind ? { hint } : {}) };
 }
 
 function btfFunctions(
