@@ -231,7 +231,7 @@ static inline void stapkit_fail(struct stapkit_context *c, const char *message, 
 /* Adds the place to an error that a runtime function raised. */
 static inline void stapkit_blame(struct stapkit_context *c, const char *place)
 {
-	if (!c->error_place)
+	if (c->error && !c->error_place)
 		c->error_place = place;
 }
 
@@ -379,6 +379,35 @@ static inline u8 *stapkit_put_long(u8 *at, s64 value)
 	return at + 8;
 }
 
+/* Copies a few bytes: for the lengths that names have this takes less than the start of a copying instruction. */
+static inline void stapkit_move(void *to, const void *from, u32 length)
+{
+	typedef u64 __attribute__((aligned(1), may_alias)) word;
+	typedef u32 __attribute__((aligned(1), may_alias)) half;
+	typedef u16 __attribute__((aligned(1), may_alias)) quarter;
+	u8 *t = to;
+	const u8 *f = from;
+
+	if (unlikely(length > 64)) {
+		memcpy(to, from, length);
+		return;
+	}
+	for (; length >= 8; length -= 8, t += 8, f += 8)
+		*(word *)t = *(const word *)f;
+	if (length & 4) {
+		*(half *)t = *(const half *)f;
+		t += 4;
+		f += 4;
+	}
+	if (length & 2) {
+		*(quarter *)t = *(const quarter *)f;
+		t += 2;
+		f += 2;
+	}
+	if (length & 1)
+		*t = *f;
+}
+
 /* Packs a string; the room's last word is cleared first so that no old byte gets out. */
 static inline u8 *stapkit_put_string(u8 *at, const char *text, u32 length)
 {
@@ -386,7 +415,7 @@ static inline u8 *stapkit_put_string(u8 *at, const char *text, u32 length)
 
 	*(u64 *)(at + room - 8) = 0;
 	*(u32 *)at = length;
-	memcpy(at + 4, text, length);
+	stapkit_move(at + 4, text, length);
 	return at + room;
 }
 
@@ -409,6 +438,8 @@ void stapkit_exit(struct stapkit_context *c);
 
 /* -------------------------------------------------------------------------------------------------------- strings */
 
+/* As strlen(), but quick about short ones. */
+u32 stapkit_length(const char *text);
 /* Copies at most STAPKIT_STRING - 1 bytes and a NUL. */
 void stapkit_copy(struct stapkit_context *c, char *to, const char *from);
 /* Appends; what does not fit is cut off and counted. */
@@ -521,7 +552,9 @@ struct stapkit_walk {
 	struct stapkit_context *c;
 	struct stapkit_order *order;	/* of a sorted walk, else NULL */
 	u64 sequence;			/* of the current node, to notice that it was deleted */
-	u32 node;			/* the current one; 0 before the first */
+	u8 *at;				/* the current node */
+	const u32 *key_at;		/* where in a node its keys are */
+	u32 node;			/* its number; 0 before the first */
 	u32 fixed;
 	u32 generation;			/* of the order, to notice that another walk took it */
 	bool started;
@@ -538,8 +571,17 @@ bool stapkit_walk_start(struct stapkit_context *c, struct stapkit_walk *walk, st
 			bool descending, u32 operation, u32 shift, s64 limit, const union stapkit_value *slice,
 			u32 fixed, u32 slot);
 bool stapkit_walk_next(struct stapkit_walk *walk);
-s64 stapkit_walk_key(const struct stapkit_walk *walk, u32 key);
-const char *stapkit_walk_key_string(const struct stapkit_walk *walk, u32 key);
+
+static inline s64 stapkit_walk_key(const struct stapkit_walk *walk, u32 key)
+{
+	return *(const s64 *)(walk->at + walk->key_at[key]);
+}
+
+static inline const char *stapkit_walk_key_string(const struct stapkit_walk *walk, u32 key)
+{
+	return (const char *)walk->at + walk->key_at[key];
+}
+
 s64 stapkit_walk_value(const struct stapkit_walk *walk);
 const char *stapkit_walk_value_string(const struct stapkit_walk *walk);
 

@@ -4,23 +4,11 @@
  * handler runs, so only a non-maskable interrupt can come between, and for it there is a second level.
  */
 #include <linux/atomic.h>
-#include <linux/hardirq.h>
-#include <linux/irqflags.h>
-#include <linux/sched/task_stack.h>
-#include <linux/timex.h>
 
 #include "context.h"
-#include "condition.h"
-#include "overload.h"
 #include "ring.h"
-#include "session.h"
 
-struct cpu_contexts {
-	struct stapkit_context *level[STAPKIT_CONTEXT_LEVELS];
-	u32 active;
-};
-
-static DEFINE_PER_CPU(struct cpu_contexts, cpu_contexts);
+DEFINE_PER_CPU(struct stapkit_cpu, stapkit_cpu);
 static struct stapkit_context *sequence_context;
 
 static u32 frame_bytes(void)
@@ -53,6 +41,7 @@ static struct stapkit_context *context_create(int cpu, u32 level)
 	c->token_text = (char *)area + 2 * string;
 	c->error_text = (char *)area + 3 * string;
 	c->level = level;
+	c->nesting_max = stapkit_script.limits.maxnesting;
 	return c;
 }
 
@@ -68,7 +57,7 @@ int stapkit_context_create(void)
 				goto fail;
 			c->ring = stapkit_ring_of(cpu);
 			c->cpu = cpu;
-			per_cpu(cpu_contexts, cpu).level[level] = c;
+			per_cpu(stapkit_cpu, cpu).level[level] = c;
 		}
 	}
 	sequence_context = context_create(-1, 0);
@@ -87,8 +76,8 @@ void stapkit_context_destroy(void)
 
 	for_each_possible_cpu(cpu) {
 		for (level = 0; level < STAPKIT_CONTEXT_LEVELS; level++) {
-			vfree(per_cpu(cpu_contexts, cpu).level[level]);
-			per_cpu(cpu_contexts, cpu).level[level] = NULL;
+			vfree(per_cpu(stapkit_cpu, cpu).level[level]);
+			per_cpu(stapkit_cpu, cpu).level[level] = NULL;
 		}
 	}
 	vfree(sequence_context);
@@ -110,50 +99,6 @@ void stapkit_context_skip(struct stapkit_probe *probe, u32 cause)
 	}
 }
 
-static inline void context_reset(struct stapkit_context *c, struct stapkit_probe *probe, s64 actions)
-{
-	c->actions = actions;
-	c->error = NULL;
-	c->error_place = NULL;
-	c->nesting = 0;
-	c->nesting_max = stapkit_script.limits.maxnesting;
-	c->probe = probe;
-	c->registers = NULL;
-	c->arguments = NULL;
-	c->entry_data = NULL;
-	c->family_data = NULL;
-	c->user_mode = 0;
-	c->is_return = 0;
-	c->matched_groups = 0;
-	c->matched_text = NULL;
-	c->aborted = 0;
-	c->result = 0;
-}
-
-struct stapkit_context *stapkit_context_enter(struct stapkit_probe *probe)
-{
-	struct cpu_contexts *contexts;
-	struct stapkit_context *c;
-	u32 active;
-
-	if (unlikely(!stapkit_running()))
-		return NULL;
-	contexts = this_cpu_ptr(&cpu_contexts);
-	active = contexts->active;
-	/* What interrupts a handler is an NMI, or a probe on something the handler itself called: that one would wait
-	 * for locks which are held below it. */
-	if (unlikely(active && (active >= STAPKIT_CONTEXT_LEVELS || !in_nmi()))) {
-		stapkit_context_skip(probe, STAPKIT_LOSS_NESTING);
-		return NULL;
-	}
-	contexts->active = active + 1;
-	barrier();
-	c = contexts->level[active];
-	context_reset(c, probe, stapkit_script.limits.maxaction);
-	stapkit_overload_enter(c);
-	return c;
-}
-
 /* Reports an error as "TEXT near PLACE" and ends the session where it was one too many. */
 static void report_error(struct stapkit_context *c)
 {
@@ -162,8 +107,6 @@ static void report_error(struct stapkit_context *c)
 	s64 errors;
 	u32 length;
 
-	if (c->aborted)
-		return;
 	if (stapkit_script.limits.suppress_errors) {
 		atomic64_inc(&stapkit_session.errors);
 		return;
@@ -181,37 +124,20 @@ static void report_error(struct stapkit_context *c)
 		stapkit_session_fail();
 }
 
-void stapkit_context_leave(struct stapkit_context *c)
+void stapkit_context_report(struct stapkit_context *c)
 {
-	if (unlikely(c->error))
+	if (!c->aborted)
 		report_error(c);
-	stapkit_overload_leave(c);
-	if (unlikely(c->probe->changes_conditions))
-		stapkit_condition_changed(c);
-	barrier();
-	this_cpu_ptr(&cpu_contexts)->active = c->level;
-}
-
-void stapkit_context_run(struct stapkit_probe *probe, void *registers)
-{
-	struct stapkit_context *c;
-	unsigned long flags;
-
-	local_irq_save(flags);
-	c = stapkit_context_enter(probe);
-	if (c) {
-		c->registers = registers;
-		probe->handler(c);
-		stapkit_context_leave(c);
-	}
-	local_irq_restore(flags);
+	c->error = NULL;
+	c->error_place = NULL;
+	c->aborted = 0;
 }
 
 struct stapkit_context *stapkit_context_enter_sequence(struct stapkit_probe *probe)
 {
 	struct stapkit_context *c = sequence_context;
 
-	context_reset(c, probe, stapkit_script.limits.maxaction_interruptible);
+	stapkit_context_reset(c, probe, stapkit_script.limits.maxaction_interruptible);
 	/* One ring for the whole run of the handler, whatever CPU it moves to: nobody else prints now. */
 	c->cpu = raw_smp_processor_id();
 	c->ring = stapkit_ring_of(c->cpu);
@@ -221,7 +147,7 @@ struct stapkit_context *stapkit_context_enter_sequence(struct stapkit_probe *pro
 void stapkit_context_leave_sequence(struct stapkit_context *c)
 {
 	if (c->error)
-		report_error(c);
+		stapkit_context_report(c);
 }
 
 void stapkit_error(struct stapkit_context *c, const char *format, ...)

@@ -2,23 +2,113 @@
 #ifndef STAPKIT_CONTEXT_H
 #define STAPKIT_CONTEXT_H
 
+#include <linux/hardirq.h>
+#include <linux/irqflags.h>
+#include <linux/timex.h>
+
+#include "condition.h"
+#include "overload.h"
+#include "session.h"
 #include "stapkit.h"
 
 /* A handler, and one in a non-maskable interrupt that comes in its middle. */
 #define STAPKIT_CONTEXT_LEVELS 2
 
+/* What a CPU has. */
+struct stapkit_cpu {
+	struct stapkit_context *level[STAPKIT_CONTEXT_LEVELS];
+	u32 active;
+	struct stapkit_overload overload;
+};
+
+DECLARE_PER_CPU(struct stapkit_cpu, stapkit_cpu);
+
 int stapkit_context_create(void);
 void stapkit_context_destroy(void);
 
+/* Counts one lost hit of @probe. Any context. */
+void stapkit_context_skip(struct stapkit_probe *probe, u32 cause);
+/* Reports the handler's error and forgets it. */
+void stapkit_context_report(struct stapkit_context *c);
+
+/*
+ * Makes a context ready for a handler. There is no error in it: whoever ran last has reported his. What does not change
+ * while a module is loaded is set when the context is made.
+ */
+static inline void stapkit_context_reset(struct stapkit_context *c, struct stapkit_probe *probe, s64 actions)
+{
+	c->actions = actions;
+	c->nesting = 0;
+	c->probe = probe;
+	c->registers = NULL;
+	c->arguments = NULL;
+	c->entry_data = NULL;
+	c->family_data = NULL;
+	c->user_mode = 0;
+	c->is_return = 0;
+	c->matched_groups = 0;
+	c->matched_text = NULL;
+	c->result = 0;
+}
+
 /*
  * Takes this CPU's context for a hit of @probe; NULL where the session is not running or the hit has to be skipped
- * (which is counted). Interrupts are off from before this call until after stapkit_context_leave().
+ * (which is counted). Interrupts are off from before this call until after stapkit_context_leave(). Inline, as is all
+ * that every hit goes through: a call and what it has to save are a good part of what a counter costs.
  */
-struct stapkit_context *stapkit_context_enter(struct stapkit_probe *probe);
+static inline struct stapkit_context *stapkit_context_enter(struct stapkit_probe *probe)
+{
+	struct stapkit_cpu *cpu;
+	struct stapkit_context *c;
+	u32 active;
+
+	if (unlikely(!stapkit_running()))
+		return NULL;
+	cpu = this_cpu_ptr(&stapkit_cpu);
+	active = cpu->active;
+	/* What interrupts a handler is an NMI, or a probe on something the handler itself called: that one would wait
+	 * for locks which are held below it. */
+	if (unlikely(active && (active >= STAPKIT_CONTEXT_LEVELS || !in_nmi()))) {
+		stapkit_context_skip(probe, STAPKIT_LOSS_NESTING);
+		return NULL;
+	}
+	cpu->active = active + 1;
+	barrier();
+	c = cpu->level[active];
+	stapkit_context_reset(c, probe, stapkit_script.limits.maxaction);
+	c->started = get_cycles();
+	return c;
+}
+
 /* Reports the handler's error, if any, and gives the context back. */
-void stapkit_context_leave(struct stapkit_context *c);
+static inline void stapkit_context_leave(struct stapkit_context *c)
+{
+	struct stapkit_cpu *cpu = this_cpu_ptr(&stapkit_cpu);
+
+	if (unlikely(c->error))
+		stapkit_context_report(c);
+	stapkit_overload_account(&cpu->overload, c);
+	if (unlikely(c->probe->changes_conditions))
+		stapkit_condition_changed(c);
+	barrier();
+	cpu->active = c->level;
+}
+
 /* Enters, runs the handler with @registers and leaves; interrupts may be on. */
-void stapkit_context_run(struct stapkit_probe *probe, void *registers);
+static inline void stapkit_context_run(struct stapkit_probe *probe, void *registers)
+{
+	struct stapkit_context *c;
+	unsigned long flags;
+
+	local_irq_save(flags);
+	c = stapkit_context_enter(probe);
+	if (likely(c)) {
+		c->registers = registers;
+		probe->handler(c);
+		stapkit_context_leave(c);
+	}
+	local_irq_restore(flags);
+}
 
 /*
  * The one context for begin, end and error probes: process context, interrupts on, nothing else runs. Serialized by
@@ -26,8 +116,5 @@ void stapkit_context_run(struct stapkit_probe *probe, void *registers);
  */
 struct stapkit_context *stapkit_context_enter_sequence(struct stapkit_probe *probe);
 void stapkit_context_leave_sequence(struct stapkit_context *c);
-
-/* Counts one lost hit of @probe. Any context. */
-void stapkit_context_skip(struct stapkit_probe *probe, u32 cause);
 
 #endif

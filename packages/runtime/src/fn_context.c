@@ -69,9 +69,15 @@ s64 stapkit_fn_task_current(struct stapkit_context *c)
 }
 
 /* The name may change while it is copied; it never loses its NUL (see __set_task_comm()). */
-static void copy_name(char *result, const struct task_struct *task)
+static inline void copy_name(char *result, const struct task_struct *task)
 {
-	strscpy(result, task->comm, min_t(u32, TASK_COMM_LEN, stapkit_script.string_size));
+	if (likely(stapkit_script.string_size >= TASK_COMM_LEN)) {
+		/* A known size: two words. */
+		memcpy(result, task->comm, TASK_COMM_LEN);
+		result[TASK_COMM_LEN - 1] = '\0';
+	} else {
+		strscpy(result, task->comm, stapkit_script.string_size);
+	}
 }
 
 void stapkit_fn_execname(struct stapkit_context *c, char *result)

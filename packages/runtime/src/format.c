@@ -4,6 +4,7 @@
  * byte for byte.
  */
 #include "memory.h"
+#include "words.h"
 
 struct output {
 	char *at, *end;			/* end: where the NUL goes at the latest */
@@ -18,7 +19,7 @@ static void put(struct output *out, const char *text, size_t length)
 		length = room;
 		out->cut = true;
 	}
-	memcpy(out->at, text, length);
+	stapkit_move(out->at, text, length);
 	out->at += length;
 }
 
@@ -43,18 +44,30 @@ static void put_field(struct output *out, const char *text, size_t length, s64 w
 		pad(out, ' ', width - (s64)length);
 }
 
-/* Digits of @value in @base, from the back of @buffer; returns how many. */
+/*
+ * Digits of @value, from @end down; returns how many, none for 0. Each base by itself: the compiler knows better ways of
+ * dividing by a constant than the machine's division.
+ */
 static u32 digits_of(u64 value, u32 base, bool upper, char *end)
 {
 	const char *set = upper ? "0123456789ABCDEF" : "0123456789abcdef";
-	u32 count = 0;
+	char *at = end;
 
-	while (value) {
-		*--end = set[value % base];
-		value /= base;
-		count++;
+	switch (base) {
+	case 8:
+		for (; value; value >>= 3)
+			*--at = '0' + (value & 7);
+		break;
+	case 16:
+		for (; value; value >>= 4)
+			*--at = set[value & 15];
+		break;
+	default:
+		for (; value; value /= 10)
+			*--at = '0' + value % 10;
+		break;
 	}
-	return count;
+	return end - at;
 }
 
 static void put_number(struct output *out, const struct stapkit_piece *piece, s64 number, s64 width, s64 precision,
@@ -148,7 +161,7 @@ static u32 escape(char *to, u8 byte)
 
 static void put_string(struct output *out, const char *text, s64 width, s64 precision, u8 flags)
 {
-	size_t length = precision >= 0 ? strnlen(text, precision) : strlen(text);
+	size_t length = stapkit_length_within(text, precision >= 0 ? min_t(s64, precision, S32_MAX) : S32_MAX);
 	bool left = flags & STAPKIT_FLAG_LEFT;
 	s64 total = 0;
 	char piece[4];

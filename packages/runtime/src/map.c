@@ -10,6 +10,7 @@
 #include <linux/random.h>
 
 #include "map.h"
+#include "words.h"
 
 #define VALUE_AT sizeof(struct stapkit_node)
 
@@ -46,56 +47,74 @@ static inline u64 mix(u64 hash, u64 word)
 	return hash ^ (hash >> 29);
 }
 
-static u64 mix_text(u64 hash, const char *text, u32 size)
+/*
+ * Strings are hashed and compared by words, the last of them with zeros from the NUL on; a key's room is a multiple of
+ * eight bytes and has zeros there too. Keys longer than a string's room are the same as what fits of them.
+ */
+static inline u64 key_word(const char *text, u32 left, bool *last)
 {
-	u32 length = strnlen(text, size - 1);
-	u32 at = 0;
+	u64 word = stapkit_word(text);
+	u64 zero = stapkit_zero_byte(word);
 
-	for (; at + 8 <= length; at += 8) {
-		u64 word;
-
-		memcpy(&word, text + at, 8);
-		hash = mix(hash, word);
+	if (likely(zero)) {
+		*last = true;
+		word = stapkit_before_zero(word, zero);
 	}
-	if (at < length) {
-		u64 word = 0;
-
-		for (; at < length; at++)
-			word = word << 8 | (u8)text[at];
-		hash = mix(hash, word);
+	if (unlikely(left < 8)) {
+		*last = true;
+		word &= (1ull << (8 * left)) - 1;
 	}
-	return mix(hash, length);
+	return word;
+}
+
+static inline u64 mix_text(u64 hash, const char *text, u32 size)
+{
+	bool last = false;
+	u32 left = size - 1;
+
+	for (; !last; text += 8, left -= 8)
+		hash = mix(hash, key_word(text, left, &last));
+	return hash;
 }
 
 static inline u32 hash_keys(const struct stapkit_map *map, const union stapkit_value *keys)
 {
 	u64 hash = map->seed;
-	u32 i;
+	u32 i = 0;
 
-	for (i = 0; i < map->keys; i++)
+	do {
 		hash = map->key_types[i] == STAPKIT_LONG ? mix(hash, keys[i].number) :
 							   mix_text(hash, keys[i].text, map->string_size);
+	} while (unlikely(++i < map->keys));
 	return hash ^ (hash >> 32);
 }
 
-/* Keys longer than a string's room are the same as what fits of them. */
 static inline bool text_matches(const struct stapkit_map *map, const char *key, const char *text)
 {
-	return strncmp(key, text, map->string_size - 1) == 0;
+	bool last = false;
+	u32 left = map->string_size - 1;
+
+	for (; !last; text += 8, key += 8, left -= 8)
+		if (key_word(text, left, &last) != *(const u64 *)key)
+			return false;
+	return true;
 }
 
-static inline bool node_matches(const struct stapkit_map *map, u32 number, const union stapkit_value *keys)
+static inline bool node_matches(const struct stapkit_map *map, const struct stapkit_node *node,
+				const union stapkit_value *keys)
 {
-	u32 i;
+	u32 i = 0;
 
-	for (i = 0; i < map->keys; i++) {
+	do {
+		const u8 *key = (const u8 *)node + map->key_at[i];
+
 		if (map->key_types[i] == STAPKIT_LONG) {
-			if (key_number(map, number, i) != keys[i].number)
+			if (*(const s64 *)key != keys[i].number)
 				return false;
-		} else if (!text_matches(map, key_text(map, number, i), keys[i].text)) {
+		} else if (!text_matches(map, (const char *)key, keys[i].text)) {
 			return false;
 		}
-	}
+	} while (unlikely(++i < map->keys));
 	return true;
 }
 
@@ -113,14 +132,14 @@ static bool slice_matches(const struct stapkit_map *map, u32 number, const union
 	return true;
 }
 
-static inline u32 find(const struct stapkit_map *map, const union stapkit_value *keys, u32 hash)
+static __always_inline u32 find(const struct stapkit_map *map, const union stapkit_value *keys, u32 hash)
 {
 	u32 number = smp_load_acquire(&map->buckets[hash & map->mask]);
 
 	while (number) {
 		const struct stapkit_node *node = node_at(map, number);
 
-		if (node->hash == hash && node_matches(map, number, keys))
+		if (node->hash == hash && node_matches(map, node, keys))
 			return number;
 		number = node->chain;
 	}
@@ -196,10 +215,12 @@ static u32 make_locked(struct stapkit_map *map, const union stapkit_value *keys,
 		if (map->key_types[i] == STAPKIT_LONG) {
 			*(s64 *)at = keys[i].number;
 		} else {
-			u32 length = strnlen(keys[i].text, map->string_size - 1);
+			const char *text = keys[i].text;
+			u32 left = map->string_size - 1;
+			bool last = false;
 
-			memcpy(at, keys[i].text, length);
-			at[length] = '\0';
+			for (; !last; text += 8, at += 8, left -= 8)
+				*(u64 *)at = key_word(text, left, &last);
 		}
 	}
 	node->next = 0;
@@ -216,15 +237,12 @@ static u32 make_locked(struct stapkit_map *map, const union stapkit_value *keys,
 	return number;
 }
 
-/* The element's number, made where it is not there; 0 with an error, or a counted loss, where that failed. */
-static u32 make(struct stapkit_context *c, struct stapkit_map *map, const union stapkit_value *keys)
+static noinline u32 make_slow(struct stapkit_context *c, struct stapkit_map *map, const union stapkit_value *keys,
+			      u32 hash)
 {
-	u32 hash = hash_keys(map, keys);
-	u32 number = find(map, keys, hash);
 	u32 attempts = 100000;
+	u32 number;
 
-	if (likely(number))
-		return number;
 	while (cmpxchg_acquire(&map->insert_lock, 0, 1) != 0) {
 		/* In an NMI the maker may be the code below. */
 		if (c->level > 0 || --attempts == 0) {
@@ -243,6 +261,15 @@ static u32 make(struct stapkit_context *c, struct stapkit_map *map, const union 
 			stapkit_error(c, "Array overflow, check MAXMAPENTRIES");
 	}
 	return number;
+}
+
+/* The element's number, made where it is not there; 0 with an error, or a counted loss, where that failed. */
+static __always_inline u32 make(struct stapkit_context *c, struct stapkit_map *map, const union stapkit_value *keys)
+{
+	u32 hash = hash_keys(map, keys);
+	u32 number = find(map, keys, hash);
+
+	return likely(number) ? number : make_slow(c, map, keys, hash);
 }
 
 /* ----------------------------------------------------------------------------------------------------- the script's */
@@ -386,9 +413,9 @@ static bool comes_before(const struct stapkit_map *map, const struct stapkit_ord
 	int sign = 0;
 
 	if (order->column > 0 && map->key_types[order->column - 1] == STAPKIT_STRING_TYPE)
-		sign = strcmp(key_text(map, left, order->column - 1), key_text(map, right, order->column - 1));
+		sign = stapkit_compare(key_text(map, left, order->column - 1), key_text(map, right, order->column - 1));
 	else if (order->column == 0 && map->type == STAPKIT_STRING_TYPE)
-		sign = strcmp(text_of(map, left), text_of(map, right));
+		sign = stapkit_compare(text_of(map, left), text_of(map, right));
 	else if (order->entries[a].value != order->entries[b].value)
 		sign = order->entries[a].value < order->entries[b].value ? -1 : 1;
 	if (sign)
@@ -431,7 +458,9 @@ bool stapkit_walk_start(struct stapkit_context *c, struct stapkit_walk *walk, st
 	struct stapkit_order *order;
 	u32 number, at;
 
-	*walk = (struct stapkit_walk){ .map = map, .c = c, .fixed = fixed, .left = limit, .slice = slice };
+	*walk = (struct stapkit_walk){
+		.map = map, .c = c, .key_at = map->key_at, .fixed = fixed, .left = limit, .slice = slice,
+	};
 	if (column < 0)
 		return true;
 	order = &map->orders[slot];
@@ -466,48 +495,54 @@ bool stapkit_walk_start(struct stapkit_context *c, struct stapkit_walk *walk, st
 	return true;
 }
 
+/* Goes on to the next element of a walk in the order of insertion; false at its end. */
+static inline bool next_inserted(struct stapkit_walk *walk, const struct stapkit_map *map)
+{
+	const struct stapkit_node *node;
+	u32 number;
+
+	if (likely(walk->started)) {
+		node = (const struct stapkit_node *)walk->at;
+		/* It was deleted under the walk. */
+		if (unlikely(node->sequence != walk->sequence))
+			return false;
+		number = node->next;
+	} else {
+		walk->started = true;
+		number = map->first;
+	}
+	while (likely(number)) {
+		node = node_at(map, number);
+		if (likely(!walk->fixed) || slice_matches(map, number, walk->slice, walk->fixed)) {
+			walk->at = (u8 *)node;
+			walk->node = number;
+			walk->sequence = node->sequence;
+			return true;
+		}
+		number = node->next;
+	}
+	return false;
+}
+
+static bool next_ordered(struct stapkit_walk *walk, const struct stapkit_map *map)
+{
+	do {
+		/* Another walk of the same foreach, by recursion, has taken the order away. */
+		if (walk->generation != walk->order->generation)
+			return false;
+		walk->node = take_top(map, walk->order);
+		walk->at = (u8 *)node_at(map, walk->node);
+	} while (walk->node && !((struct stapkit_node *)walk->at)->sequence);
+	return walk->node != 0;
+}
+
 bool stapkit_walk_next(struct stapkit_walk *walk)
 {
-	struct stapkit_map *map = walk->map;
-
-	if (walk->left == 0)
-		return false;
-	if (walk->order) {
-		do {
-			/* Another walk of the same foreach, by recursion, has taken the order away. */
-			if (walk->generation != walk->order->generation)
-				return false;
-			walk->node = take_top(map, walk->order);
-		} while (walk->node && !node_at(map, walk->node)->sequence);
-	} else {
-		do {
-			if (!walk->started)
-				walk->node = map->first;
-			else if (node_at(map, walk->node)->sequence != walk->sequence)
-				/* It was deleted under the walk. */
-				walk->node = 0;
-			else
-				walk->node = node_at(map, walk->node)->next;
-			walk->started = true;
-			if (walk->node)
-				walk->sequence = node_at(map, walk->node)->sequence;
-		} while (walk->node && walk->fixed && !slice_matches(map, walk->node, walk->slice, walk->fixed));
-	}
-	if (!walk->node)
+	if (walk->left == 0 || !(walk->order ? next_ordered(walk, walk->map) : next_inserted(walk, walk->map)))
 		return false;
 	if (walk->left > 0)
 		walk->left--;
 	return true;
-}
-
-s64 stapkit_walk_key(const struct stapkit_walk *walk, u32 key)
-{
-	return key_number(walk->map, walk->node, key);
-}
-
-const char *stapkit_walk_key_string(const struct stapkit_walk *walk, u32 key)
-{
-	return key_text(walk->map, walk->node, key);
 }
 
 s64 stapkit_walk_value(const struct stapkit_walk *walk)

@@ -115,7 +115,8 @@ static bool make_room(struct stapkit_ring *ring, unsigned long head, u32 need)
 	return true;
 }
 
-struct stapkit_record *stapkit_ring_reserve(struct stapkit_ring *ring, u16 kind, u32 site, u32 payload, bool important)
+static __always_inline struct stapkit_record *reserve(struct stapkit_ring *ring, u16 kind, u32 site, u32 payload,
+						      bool important)
 {
 	u32 length = sizeof(struct stapkit_record) + ALIGN(payload, 8);
 	u32 limit = ring->mask + 1 - (important ? 0 : STAPKIT_RING_RESERVE);
@@ -165,7 +166,24 @@ full:
 	return NULL;
 }
 
-void stapkit_ring_commit(struct stapkit_ring *ring)
+struct stapkit_record *stapkit_ring_reserve(struct stapkit_ring *ring, u16 kind, u32 site, u32 payload, bool important)
+{
+	return reserve(ring, kind, site, payload, important);
+}
+
+/* For the handlers' own prints, with nothing in between. */
+u8 *stapkit_reserve(struct stapkit_context *c, u32 site, u32 size)
+{
+	struct stapkit_record *record = reserve(c->ring, STAPKIT_RECORD_PRINT, site, size, false);
+
+	if (unlikely(!record)) {
+		atomic64_inc((atomic64_t *)&stapkit_script.site_losses[site]);
+		return NULL;
+	}
+	return (u8 *)(record + 1);
+}
+
+static __always_inline void commit(struct stapkit_ring *ring)
 {
 	unsigned long head;
 
@@ -190,6 +208,16 @@ void stapkit_ring_commit(struct stapkit_ring *ring)
 	} while (1);
 	if (READ_ONCE(reader_waiting))
 		stapkit_ring_wake();
+}
+
+void stapkit_ring_commit(struct stapkit_ring *ring)
+{
+	commit(ring);
+}
+
+void stapkit_commit(struct stapkit_context *c)
+{
+	commit(c->ring);
 }
 
 bool stapkit_ring_text(u16 kind, u32 site, const char *text, u32 length)

@@ -41,10 +41,16 @@ void stapkit_sequence_run(const struct stapkit_family *family)
 		if (family == &stapkit_family_begin && atomic_read(&stapkit_session.state) != STAPKIT_STARTING)
 			return;
 		c = stapkit_context_enter_sequence(p);
-		if (p->condition && !p->condition(c))
-			continue;
+		if (p->condition) {
+			bool holds = p->condition(c);
+
+			/* An error in it counts as false. */
+			c->error = NULL;
+			c->error_place = NULL;
+			if (!holds)
+				continue;
+		}
 		p->hits++;
-		c->error = NULL;
 		p->handler(c);
 		stapkit_context_leave_sequence(c);
 		cond_resched();

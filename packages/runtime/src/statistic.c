@@ -45,18 +45,8 @@ static u32 bucket_of(const struct stapkit_statistic_kind *kind, s64 value)
 	return min_t(u64, ((u64)value - (u64)kind->low) / kind->interval + 1, kind->buckets - 1);
 }
 
-void stapkit_cell_add(struct stapkit_cell *cell, const struct stapkit_statistic_kind *kind, s64 value)
+void stapkit_cell_refine(struct stapkit_cell *cell, const struct stapkit_statistic_kind *kind, s64 value)
 {
-	if (cell->count == 0) {
-		cell->min = value;
-		cell->max = value;
-	} else if (value < cell->min) {
-		cell->min = value;
-	} else if (value > cell->max) {
-		cell->max = value;
-	}
-	cell->count++;
-	cell->sum += value;
 	if (kind->variance) {
 		s64 scaled = (s64)((u64)value << kind->variance_shift);
 		s64 delta = scaled - cell->mean;

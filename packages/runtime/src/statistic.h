@@ -13,8 +13,22 @@ struct stapkit_cell {
 };
 
 u32 stapkit_cell_size(const struct stapkit_statistic_kind *kind);
+/* The part of adding a value that is for variances and histograms. */
+void stapkit_cell_refine(struct stapkit_cell *cell, const struct stapkit_statistic_kind *kind, s64 value);
+
 /* Adds a value on this cell's own CPU. Any context. */
-void stapkit_cell_add(struct stapkit_cell *cell, const struct stapkit_statistic_kind *kind, s64 value);
+static inline void stapkit_cell_add(struct stapkit_cell *cell, const struct stapkit_statistic_kind *kind, s64 value)
+{
+	s64 count = cell->count++;
+
+	cell->sum += value;
+	if (value < cell->min || !count)
+		cell->min = value;
+	if (value > cell->max || !count)
+		cell->max = value;
+	if (kind->variance || kind->histogram)
+		stapkit_cell_refine(cell, kind, value);
+}
 
 /*
  * Merging: start, then every cell; where the variance is wanted, every cell once more by stapkit_merge_cell_variance(),

@@ -23,7 +23,7 @@ export function emitPrint(b: BodyEmission, e: Print): string {
     }
     const length = `n${b.unique()}`;
     if (packed[index] === 'string') {
-      b.out.line(`u32 ${length} = strlen(${values[index]});`);
+      b.out.line(`u32 ${length} = stapkit_length(${values[index]});`);
     } else {
       const { count, user } = memory.get(index)!;
       b.out.line(`u32 ${length} = stapkit_memory_length(${count});`);
