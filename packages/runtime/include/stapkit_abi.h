@@ -36,11 +36,19 @@ size_t strlen(const char *s);
 int strcmp(const char *a, const char *b);
 #endif
 
-/* Bytes of a string value with its NUL: `-D MAXSTRINGLEN=N`, fixed when the script is compiled. */
+/*
+ * Bytes of a string value with its NUL: `-D MAXSTRINGLEN=N`. It can be set anew when the module is loaded: scripts' C
+ * takes sizes from stapkit_script, and only embedded C knows it as a constant, which room is never less than.
+ */
 #ifndef MAXSTRINGLEN
 #define MAXSTRINGLEN 512
 #endif
 #define STAPKIT_STRING MAXSTRINGLEN
+#define STAPKIT_STRING_LEAST 16
+#define STAPKIT_STRING_MOST 65536
+
+/* The n-th string behind a structure of numbers: frames and the values for @entry. */
+#define STAPKIT_ROOM(structure, n) ((char *)((structure) + 1) + (size_t)(n) * stapkit_script.string_room)
 
 #define STAPKIT_KEYS_MAX 9
 
@@ -80,7 +88,8 @@ struct stapkit_probe {
 	const char *written;
 	const char *place;		/* file:line:col */
 	u32 id;
-	u32 entry_size;			/* bytes that `entry` fills in */
+	u32 entry_size;			/* bytes that `entry` fills in with numbers, */
+	u32 entry_strings;		/* and how many strings after them */
 	/* runtime */
 	void *state;			/* the family's own */
 	bool wanted;			/* its condition held when it was last evaluated */
@@ -114,10 +123,10 @@ struct stapkit_global {
 	u8 key_types[STAPKIT_KEYS_MAX];
 	u32 size;			/* entries; 0 leaves it to MAXMAPENTRIES */
 	u32 orders;			/* how many sorted foreach walk it */
-	u32 string_size;		/* bytes of a string with its NUL */
-	void *storage;			/* s64, char[], or a pointer to the map or statistic */
+	const char *initial;		/* of a string; NULL for the empty one */
+	void *storage;			/* s64, or a pointer to the string, map or statistic */
 	const struct stapkit_statistic_kind *statistic;
-	const struct stapkit_global_kind *kind;	/* how it is allocated; NULL for numbers and strings */
+	const struct stapkit_global_kind *kind;	/* how it is allocated; NULL for numbers */
 };
 
 /* Arrays and statistics are archive members, linked where a global is one. */
@@ -126,7 +135,7 @@ struct stapkit_global_kind {
 	void (*destroy)(struct stapkit_global *global);
 };
 
-extern const struct stapkit_global_kind stapkit_map_kind, stapkit_statistic_kind;
+extern const struct stapkit_global_kind stapkit_string_kind, stapkit_map_kind, stapkit_statistic_kind;
 
 /* The limits that can be changed at load: set="MAXACTION=5000,…". */
 struct stapkit_limits {
@@ -153,13 +162,16 @@ struct stapkit_limits {
 /* The script as a whole; its object defines `stapkit_script`. */
 struct stapkit_script {
 	u32 abi;
-	u32 string_size;
+	u32 string_size;		/* bytes of a string with its NUL: MAXSTRINGLEN */
+	u32 string_room;		/* what a string's place takes; set when the module is loaded */
 	u32 probe_count;
 	u32 global_count;
 	u32 site_count;
 	u32 family_count;
-	u32 probe_frame;		/* bytes of the largest probe's locals */
-	u32 function_frame;		/* bytes of the largest function's locals */
+	u32 probe_frame;		/* bytes of the largest probe's numbers, and its strings */
+	u32 probe_strings;
+	u32 function_frame;		/* the same of the largest function */
+	u32 function_strings;
 	u32 call_depth;			/* longest chain of calls; ~0 where functions recurse */
 	struct stapkit_probe *probes;
 	struct stapkit_global *globals;

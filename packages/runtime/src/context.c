@@ -15,13 +15,14 @@ static u32 frame_bytes(void)
 {
 	s64 depth = min_t(s64, stapkit_script.call_depth, stapkit_script.limits.maxnesting);
 
-	return stapkit_script.probe_frame + depth * stapkit_script.function_frame;
+	return stapkit_script.probe_frame + stapkit_script.probe_strings * stapkit_script.string_room +
+	       depth * (stapkit_script.function_frame + stapkit_script.function_strings * stapkit_script.string_room);
 }
 
 static struct stapkit_context *context_create(int cpu, u32 level)
 {
 	u32 frame = ALIGN(frame_bytes(), 16);
-	u32 string = ALIGN(stapkit_script.string_size, 16);
+	u32 string = stapkit_script.string_room;
 	u32 head = ALIGN(sizeof(struct stapkit_context), 64);
 	u32 merged = ALIGN(sizeof(struct stapkit_merged) + stapkit_script.buckets * sizeof(s64), 16);
 	struct stapkit_context *c;

@@ -70,6 +70,20 @@ static u32 digits_of(u64 value, u32 base, bool upper, char *end)
 	return end - at;
 }
 
+/* %d as it is most often written. */
+static void put_decimal(struct output *out, s64 number)
+{
+	char buffer[24];
+	char *end = buffer + sizeof(buffer);
+	u32 digits = digits_of(number < 0 ? 0 - (u64)number : number, 10, false, end);
+
+	if (!digits)
+		end[-(s32)++digits] = '0';
+	if (number < 0)
+		end[-(s32)++digits] = '-';
+	put(out, end - digits, digits);
+}
+
 static void put_number(struct output *out, const struct stapkit_piece *piece, s64 number, s64 width, s64 precision,
 		       u8 flags)
 {
@@ -277,7 +291,10 @@ void stapkit_format(struct stapkit_context *c, char *to, const struct stapkit_pi
 			put_pointer(&out, (arguments++)->number, width, flags & STAPKIT_FLAG_LEFT);
 			break;
 		default:
-			put_number(&out, piece, (arguments++)->number, width, precision, flags);
+			if (piece->conversion == 'd' && !flags && width <= 0 && precision < 0)
+				put_decimal(&out, (arguments++)->number);
+			else
+				put_number(&out, piece, (arguments++)->number, width, precision, flags);
 			break;
 		}
 	}

@@ -3,6 +3,29 @@
 #include "context.h"
 #include "global.h"
 
+static int string_create(struct stapkit_global *global)
+{
+	char *text = kvzalloc(stapkit_script.string_room, GFP_KERNEL);
+
+	if (!text)
+		return -ENOMEM;
+	if (global->initial)
+		strscpy(text, global->initial, stapkit_script.string_size);
+	*(char **)global->storage = text;
+	return 0;
+}
+
+static void string_destroy(struct stapkit_global *global)
+{
+	kvfree(*(char **)global->storage);
+	*(char **)global->storage = NULL;
+}
+
+const struct stapkit_global_kind stapkit_string_kind = {
+	.create = string_create,
+	.destroy = string_destroy,
+};
+
 int stapkit_global_create(void)
 {
 	struct stapkit_global *g;

@@ -96,7 +96,7 @@ static int register_one(struct stapkit_probe *p)
 	state->callers = stapkit_kprobe_callers(p);
 	state->rp.handler = kretprobe_returned;
 	state->rp.entry_handler = kretprobe_entered;
-	state->rp.data_size = p->entry_size;
+	state->rp.data_size = p->entry_size + p->entry_strings * stapkit_script.string_room;
 	/*
 	 * As many calls at a time as can be expected: functions that sleep are in flight in many tasks. stap(1) calls it
 	 * KRETACTIVE.

@@ -599,7 +599,7 @@ static int map_create(struct stapkit_global *global)
 	map->keys = global->keys;
 	map->type = global->type;
 	map->wrap = global->wrap;
-	map->string_size = global->string_size;
+	map->string_size = stapkit_script.string_size;
 	map->global = global;
 	map->statistic = global->statistic;
 	map->seed = get_random_u32();

@@ -52,6 +52,19 @@ static int set_limit(const char *name, const char *value)
 	return -ENOENT;
 }
 
+static int set_string_size(const char *value)
+{
+	u32 size;
+	int err = kstrtou32(value, 0, &size);
+
+	if (err)
+		return err;
+	if (size < STAPKIT_STRING_LEAST || size > STAPKIT_STRING_MOST)
+		return -ERANGE;
+	stapkit_script.string_size = size;
+	return 0;
+}
+
 static int set_global(const char *name, const char *value)
 {
 	struct stapkit_global *g;
@@ -70,7 +83,8 @@ static int set_global(const char *name, const char *value)
 			return err;
 		}
 		if (g->type == STAPKIT_STRING_TYPE) {
-			strscpy(g->storage, value, g->string_size);
+			/* Its storage is made later; the text of `set` stays as long as the module. */
+			g->initial = value;
 			return 0;
 		}
 		return -EINVAL;
@@ -105,6 +119,7 @@ int stapkit_parameter_apply(void)
 {
 	const struct stapkit_limits built = stapkit_script.limits;
 	char *text = set;
+	u32 compiled = stapkit_script.string_size;
 	int err;
 
 	while (text && *text) {
@@ -115,6 +130,8 @@ int stapkit_parameter_apply(void)
 		err = has_value ? -ENOENT : -EINVAL;
 		if (has_value && strncmp(name, "global.", 7) == 0)
 			err = set_global(name + 7, value);
+		else if (has_value && strcmp(name, "MAXSTRINGLEN") == 0)
+			err = set_string_size(value);
 		else if (has_value)
 			err = set_limit(name, value);
 		if (err == -ENOENT)
@@ -129,5 +146,7 @@ int stapkit_parameter_apply(void)
 	    stapkit_script.limits.maxaction_interruptible == built.maxaction_interruptible &&
 	    built.maxaction_interruptible == 10 * built.maxaction)
 		stapkit_script.limits.maxaction_interruptible = 10 * stapkit_script.limits.maxaction;
+	/* Embedded C may go by the size that it was compiled with. */
+	stapkit_script.string_room = ALIGN(max(stapkit_script.string_size, compiled), 16);
 	return 0;
 }

@@ -56,7 +56,10 @@ export class BodyEmission {
   }
 
   local(index: number): string {
-    return this.direct.get(index) ?? `l->v${index}_${cName(this.locals[index]!.name)}`;
+    const direct = this.direct.get(index);
+    if (direct !== undefined) return direct;
+    if (this.localType(index) === 'string') return `STAPKIT_ROOM(l, ${this.stringLocals(index)})`;
+    return `l->v${index}_${cName(this.locals[index]!.name)}`;
   }
 
   localType(index: number): ValueType {
@@ -78,7 +81,7 @@ export class BodyEmission {
 
   /** Room for a string until the statement ends. */
   stringRoom(): string {
-    const name = `l->s${this.stringsInUse}`;
+    const name = `STAPKIT_ROOM(l, ${this.stringLocals(this.locals.length) + this.stringsInUse})`;
     this.stringsInUse += 1;
     this.stringsAtMost = Math.max(this.stringsAtMost, this.stringsInUse);
     return name;
@@ -155,17 +158,36 @@ export class BodyEmission {
     return this.module.effects.changes(e);
   }
 
-  /** The members of the frame: the locals that are not parameters, and the strings that expressions need. */
+  /** How many of the locals before one have room for a string in the frame. */
+  private stringLocals(before: number): number {
+    let count = 0;
+    for (let index = 0; index < before; index++)
+      if (!this.direct.has(index) && this.localType(index) === 'string') count += 1;
+    return count;
+  }
+
+  /** How many strings lie in the frame behind its numbers: locals that are not parameters, then what expressions need. */
+  get frameStrings(): number {
+    return this.stringLocals(this.locals.length) + this.stringsAtMost;
+  }
+
+  /** C text for the frame's size. */
+  get frameSize(): string {
+    const strings = this.frameStrings;
+    return strings === 0 ? 'sizeof(*l)' : `sizeof(*l) + ${strings} * stapkit_script.string_room`;
+  }
+
+  /** True where the body needs its frame. */
+  get hasFrame(): boolean {
+    return this.frameMembers().length > 0 || this.frameStrings > 0;
+  }
+
+  /** The frame's numbers: the locals that are not parameters. */
   frameMembers(): string[] {
     const members: string[] = [];
     this.locals.forEach((local, index) => {
       if (!this.direct.has(index) && local.type === 'long') members.push(`\ts64 v${index}_${cName(local.name)};`);
     });
-    this.locals.forEach((local, index) => {
-      if (!this.direct.has(index) && local.type === 'string')
-        members.push(`\tchar v${index}_${cName(local.name)}[STAPKIT_STRING];`);
-    });
-    for (let index = 0; index < this.stringsAtMost; index++) members.push(`\tchar s${index}[STAPKIT_STRING];`);
     return members;
   }
 }

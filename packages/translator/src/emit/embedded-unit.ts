@@ -84,7 +84,7 @@ function printFunction(
   } else if (text.result === 'string') {
     lines.push('\tresult[0] = 0;');
     define('STAP_RETVALUE', 'result');
-    define('STAP_RETURN(v)', 'do { strscpy(result, (v), STAPKIT_STRING); goto stapkit_out; } while (0)');
+    define('STAP_RETURN(v)', 'do { strscpy(result, (v), stapkit_script.string_size); goto stapkit_out; } while (0)');
   } else {
     define('STAP_RETURN()', 'goto stapkit_out');
   }
@@ -179,7 +179,7 @@ export function printUnit(module: ScriptEmission): string | undefined {
     const name = module.globalName(index);
     if (global.keys.length > 0) return [`extern struct stapkit_map *${name};`];
     if (global.type === 'statistic') return [];
-    return [global.type === 'string' ? `extern char ${name}[STAPKIT_STRING];` : `extern s64 ${name};`];
+    return [global.type === 'string' ? `extern char *${name};` : `extern s64 ${name};`];
   });
   return ['#include "stapkit_embedded.h"', '', ...globals, '', ...module.embedded].join('\n');
 }

@@ -23,7 +23,7 @@ import { printGlobals } from './print-globals.js';
 import { printAutomaton } from './regex.js';
 import { ScriptEmission } from './script.js';
 import { emitStatements } from './statement.js';
-import { emitStringInto } from './string.js';
+import { emitStringInto, entryStrings, entryValue } from './string.js';
 import { Writer } from './writer.js';
 
 /** The fields of `struct stapkit_limits` that come from limits with SystemTap's names. */
@@ -168,8 +168,7 @@ function printGlobal(module: ScriptEmission, global: GlobalVariable, index: numb
   if (global.keys.length > 0) return `${linkage}struct stapkit_map *${name};`;
   if (global.type === 'statistic') return `static struct stapkit_statistic *${name};`;
   if (global.type === 'string') {
-    const initial = global.initial?.kind === 'string' ? ` = ${cString(global.initial.value)}` : '';
-    return `${linkage}char ${name}[STAPKIT_STRING]${initial};`;
+    return `${linkage}char *${name};`;
   }
   const initial = global.initial?.kind === 'number' ? ` = ${cNumber(global.initial.value)}` : '';
   return `${linkage}s64 ${name}${initial};`;
@@ -193,7 +192,10 @@ function printPrologue(out: Writer, b: BodyEmission, from: number): void {
   });
 }
 
-function printFrame(b: BodyEmission): string[] {
+function printFrame(b: BodyEmission, kind: 'probe' | 'function'): string[] {
+  const { module } = b;
+  if (kind === 'probe') module.probeStrings = Math.max(module.probeStrings, b.frameStrings);
+  else module.functionStrings = Math.max(module.functionStrings, b.frameStrings);
   const members = b.frameMembers();
   return [`struct ${b.name}_locals {`, ...(members.length ? members : ['\ts64 none;']), '};', ''];
 }
@@ -235,7 +237,7 @@ function emitFunction(module: ScriptEmission, declared: ResolvedFunction, index:
   out.at(module.places.position(declared.span).line, declared.span.file);
   out.line(head);
   out.open('{');
-  out.line(`struct ${name}_locals *const l = stapkit_push(c, sizeof(*l));`);
+  out.line(`struct ${name}_locals *const l = stapkit_push(c, ${b.frameSize});`);
   if (declared.result === 'long') out.line('s64 result = 0;');
   out.line('');
   if (declared.result === 'string') out.line("result[0] = '\\0';");
@@ -254,7 +256,7 @@ function emitFunction(module: ScriptEmission, declared: ResolvedFunction, index:
   out.line('stapkit_pop(c, l);');
   if (declared.result === 'long') out.line('return result;');
   out.close();
-  return { declaration: `${head};`, lines: [...printFrame(b), ...out.toString().trimEnd().split('\n')] };
+  return { declaration: `${head};`, lines: [...printFrame(b, 'function'), ...out.toString().trimEnd().split('\n')] };
 }
 
 /** The statements of a probe's body, taken apart where they are one block. */
@@ -272,7 +274,7 @@ function emitProbe(module: ScriptEmission, probe: ResolvedProbe, index: number):
   emitLockedBody(b, probe);
   const lines = [
     ...printEntry(module, probe, index),
-    ...printFrame(b),
+    ...printFrame(b, 'probe'),
     ...printHandler(module, probe, b, name),
     ...condition,
     '',
@@ -282,12 +284,11 @@ function emitProbe(module: ScriptEmission, probe: ResolvedProbe, index: number):
   return { lines, ...(entry === undefined ? {} : { declaration: entry }) };
 }
 
-/** What holds the values for @entry; functions that are the probe's own read it too. */
+/** What holds the numbers for @entry, before the strings; functions that are the probe's own read it too. */
 function printEntryStructure(probe: ResolvedProbe, index: number): string | undefined {
   if (probe.entryValues.length === 0) return undefined;
-  const members = probe.entryValues.map((value, slot) =>
-    value.type === 'string' ? `\tchar e${slot}[STAPKIT_STRING];` : `\ts64 e${slot};`,
-  );
+  const members = probe.entryValues.flatMap((value, slot) => (value.type === 'string' ? [] : [`\ts64 e${slot};`]));
+  if (members.length === 0) members.push('\ts64 none;');
   return [`struct entry_${index} {`, ...members, '};'].join('\n');
 }
 
@@ -296,11 +297,11 @@ function printHandler(module: ScriptEmission, probe: ResolvedProbe, b: BodyEmiss
   out.at(module.places.position(probe.span).line, probe.span.file);
   out.line(`static void ${name}(struct stapkit_context *c)`);
   out.open('{');
-  const frame = b.frameMembers().length > 0;
+  const frame = b.hasFrame;
   if (frame || b.calls) out.line(`struct ${name}_locals *const l = (void *)c->frame;`);
   if (b.needsFinished) out.line('bool finished = false;');
   out.line('');
-  if (b.calls) out.line('c->frame += sizeof(*l);');
+  if (b.calls) out.line(`c->frame += ${b.frameSize};`);
   printPrologue(out, b, 0);
   out.put(b.out.toString().split('\n').slice(1, -1));
   if (b.usedLabels.has('done')) out.label('done');
@@ -360,7 +361,7 @@ function printEntry(module: ScriptEmission, probe: ResolvedProbe, index: number)
   probe.entryValues.forEach((value, slot) => {
     b.scoped(() => {
       b.out.open('{');
-      if (value.type === 'string') emitStringInto(b, value, `e->e${slot}`);
+      if (value.type === 'string') emitStringInto(b, value, entryValue(probe, slot, 'e'));
       else b.out.line(`e->e${slot} = ${emitNumber(b, value)};`);
       b.out.close();
     });
@@ -369,18 +370,18 @@ function printEntry(module: ScriptEmission, probe: ResolvedProbe, index: number)
   out.line(`static void entry_${index}_take(struct stapkit_context *c)`);
   out.open('{');
   out.line(`struct entry_${index} *const e = c->entry_data;`);
-  if (b.frameMembers().length > 0 || b.calls) out.line(`struct ${b.name}_locals *const l = (void *)c->frame;`);
+  if (b.hasFrame || b.calls) out.line(`struct ${b.name}_locals *const l = (void *)c->frame;`);
   out.line('');
-  if (b.calls) out.line('c->frame += sizeof(*l);');
+  if (b.calls) out.line(`c->frame += ${b.frameSize};`);
   probe.entryValues.forEach((value, slot) => {
-    out.line(value.type === 'string' ? `e->e${slot}[0] = '\\0';` : `e->e${slot} = 0;`);
+    out.line(value.type === 'string' ? `${entryValue(probe, slot, 'e')}[0] = '\\0';` : `e->e${slot} = 0;`);
   });
   printPrologue(out, b, 0);
   out.put(b.out.toString().split('\n').slice(1, -1));
   if (b.usedLabels.has('done')) out.label('done');
   out.line(b.calls ? 'c->frame = (void *)l;' : 'return;');
   out.close();
-  return [...printFrame(b), ...out.toString().trimEnd().split('\n'), ''];
+  return [...printFrame(b, 'probe'), ...out.toString().trimEnd().split('\n'), ''];
 }
 
 function printCondition(module: ScriptEmission, probe: ResolvedProbe, index: number): string[] {
@@ -392,14 +393,14 @@ function printCondition(module: ScriptEmission, probe: ResolvedProbe, index: num
   const out = new Writer();
   out.line(`static bool condition_${index}_holds(struct stapkit_context *c)`);
   out.open('{');
-  if (b.frameMembers().length > 0) out.line(`struct ${b.name}_locals *const l = (void *)c->frame;`);
+  if (b.hasFrame) out.line(`struct ${b.name}_locals *const l = (void *)c->frame;`);
   out.line('bool holds = false;');
   out.line('');
   out.put(b.out.toString().split('\n').slice(1, -1));
   if (b.usedLabels.has('done')) out.label('done');
   out.line('return holds && !c->error;');
   out.close();
-  return ['', ...printFrame(b), ...out.toString().trimEnd().split('\n')];
+  return ['', ...printFrame(b, 'probe'), ...out.toString().trimEnd().split('\n')];
 }
 
 /** The handler that the probe table names where handlers are measured: it runs the probe's own and adds its cycles. */
@@ -432,13 +433,13 @@ function emitPrinter(
   const out = new Writer();
   out.line(`static void ${name}(struct stapkit_context *c)`);
   out.open('{');
-  if (b.frameMembers().length > 0) out.line(`struct ${name}_locals *const l = (void *)c->frame;`);
+  if (b.hasFrame) out.line(`struct ${name}_locals *const l = (void *)c->frame;`);
   out.line('');
   out.put(b.out.toString().split('\n').slice(1, -1));
   if (b.usedLabels.has('done')) out.label('done');
   out.line('return;');
   out.close();
-  return ['', ...printFrame(b), ...out.toString().trimEnd().split('\n')];
+  return ['', ...printFrame(b, 'probe'), ...out.toString().trimEnd().split('\n')];
 }
 
 /** Buckets of a histogram, with those for values below and above. */
@@ -485,6 +486,8 @@ function printTables(
     family_count: String(usedFamilies(script).length),
     probe_frame: 'sizeof(union probe_frames)',
     function_frame: 'sizeof(union function_frames)',
+    probe_strings: String(module.probeStrings),
+    function_strings: String(module.functionStrings),
     call_depth: depth === undefined ? '~0u' : String(depth),
     probes: script.probes.length > 0 ? 'probes' : 'NULL',
     globals: globals > 0 ? 'globals' : 'NULL',
@@ -582,10 +585,11 @@ function printGlobalTable(module: ScriptEmission, script: Elaborated): string[] 
         : []),
       ...(global.size === undefined ? [] : [`.size = ${global.size}`]),
       ...(module.orders.has(index) ? [`.orders = ${module.orders.get(index)}`] : []),
-      '.string_size = STAPKIT_STRING',
-      `.storage = ${global.keys.length === 0 && global.type === 'string' ? '' : '&'}${module.globalName(index)}`,
+      `.storage = &${module.globalName(index)}`,
       ...(global.statistic && global.type === 'statistic' ? [`.statistic = &kind_${index}`] : []),
       ...(global.keys.length > 0 ? ['.kind = &stapkit_map_kind'] : []),
+      ...(global.keys.length === 0 && global.type === 'string' ? ['.kind = &stapkit_string_kind'] : []),
+      ...(global.initial?.kind === 'string' ? [`.initial = ${cString(global.initial.value)}`] : []),
       ...(global.keys.length === 0 && global.type === 'statistic' ? ['.kind = &stapkit_statistic_kind'] : []),
     ];
     return `\t{ ${fields.join(', ')} },`;
@@ -614,7 +618,11 @@ function printProbeTable(module: ScriptEmission, script: Elaborated, timings: In
     const fields = [
       `.handler = ${timings[index] === undefined ? module.probeName(index) : `timed_${index}`}`,
       ...(probe.entryValues.length > 0
-        ? [`.entry = entry_${index}_take`, `.entry_size = sizeof(struct entry_${index})`]
+        ? [
+            `.entry = entry_${index}_take`,
+            `.entry_size = sizeof(struct entry_${index})`,
+            `.entry_strings = ${entryStrings(probe)}`,
+          ]
         : []),
       ...(probe.condition ? [`.condition = condition_${index}_holds`] : []),
       ...(module.changesCondition(probe) ? ['.changes_conditions = true'] : []),

@@ -22,6 +22,9 @@ export class ScriptEmission {
   /** How many sorted walks each array has. */
   readonly orders = new Map<number, number>();
   usedAutomata = new Set<number>();
+  /** The most strings in any frame of a handler, and of a function. */
+  probeStrings = 0;
+  functionStrings = 0;
   /** The kernel's symbols that handlers take the addresses of, in the order of their numbers. */
   readonly symbols: { readonly name: string; readonly module?: string }[] = [];
   private readonly symbolNumbers = new Map<string, number>();

@@ -1,6 +1,6 @@
 // Strings. `emitString` returns C text for a pointer that holds until the statement ends or what it points to is
 // changed; `emitStringInto` writes a value to a given place.
-import type { Expression, Variable } from '@stapkit/elaborator';
+import type { Expression, ResolvedProbe, Variable } from '@stapkit/elaborator';
 import { invariant, type Span, unreachable } from '@stapkit/pass';
 import type { BodyEmission } from './body.js';
 import { byteLength, cString } from './c-text.js';
@@ -10,6 +10,9 @@ import { emitEmbeddedInto } from './embedded.js';
 import { emitCondition, emitNumber, emitOperands } from './expression.js';
 import { emitFormatInto } from './format.js';
 import { emitElementString, emitElementStringUpdate } from './map.js';
+
+/** The least MAXSTRINGLEN that a module can be loaded with, STAPKIT_STRING_LEAST. */
+const LEAST_ROOM = 16;
 
 export function emitString(b: BodyEmission, e: Expression): string {
   switch (e.kind) {
@@ -22,7 +25,7 @@ export function emitString(b: BodyEmission, e: Expression): string {
     case 'element':
       return emitElementString(b, e);
     case 'entry-value':
-      return `((const struct entry_${b.probe} *)c->entry_data)->e${e.slot}`;
+      return entryValue(b.module.script.probes[b.probe!]!, e.slot, `(struct entry_${b.probe} *)c->entry_data`);
     case 'context':
       return 'stapkit_procfs_value(c)';
     case 'context-store':
@@ -66,12 +69,24 @@ export function emitString(b: BodyEmission, e: Expression): string {
   }
 }
 
-/** Emits a string's value into room of STAPKIT_STRING bytes that the expression itself does not read. */
+/** C text for the string that a slot of @entry's values holds. */
+export function entryValue(probe: ResolvedProbe, slot: number, structure: string): string {
+  return `STAPKIT_ROOM(${structure}, ${entryStrings(probe, slot)})`;
+}
+
+/** How many of the values for @entry, before a slot, are strings. */
+export function entryStrings(probe: ResolvedProbe, before = probe.entryValues.length): number {
+  return probe.entryValues.slice(0, before).filter(({ type }) => type === 'string').length;
+}
+
+/** Emits a string's value into room for a string that the expression itself does not read. */
 export function emitStringInto(b: BodyEmission, e: Expression, room: string): void {
   switch (e.kind) {
     case 'string': {
       const text = cut(b, e.value);
-      b.out.line(`memcpy(${room}, ${cString(text)}, ${byteLength(text) + 1});`);
+      // A string may be cut shorter when the module is loaded, but not this short.
+      if (byteLength(text) < LEAST_ROOM) b.out.line(`memcpy(${room}, ${cString(text)}, ${byteLength(text) + 1});`);
+      else b.out.line(`stapkit_copy(c, ${room}, ${cString(text)});`);
       return;
     }
     case 'call':
