@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ReadStream } from 'node:tty';
 import { type Diagnostic, DiagnosticError } from '@stapkit/pass';
-import { OutputFiles } from '@stapkit/staprun';
+import { OutputFiles, readByCharacter, readModuleInfo } from '@stapkit/staprun';
 import { connectGuest, type Guest, type GuestProcess, guestsFolder, listGuests, startGuest } from '@stapkit/vm';
 import type { ChainSettings } from './chain.js';
 import { packageFolder } from './folders.js';
@@ -18,17 +18,20 @@ type GuestPlace = Extract<Place, { where: 'guest' }>;
  * STAPKIT_GUEST names) serves where it runs the right kernel; else one is booted for this run alone. The first signal is
  * handed to staprun, which then ends in good order; the second ends it at once.
  *
+ * @param module the .ko
  * @param words staprun's command line
  * @returns staprun's exit status
  */
 export async function runStaprunInGuest(
   settings: ChainSettings,
   place: GuestPlace,
+  module: string,
   words: readonly string[],
 ): Promise<number> {
   const { io, options, reporter } = settings;
   const { outputFile, flightRecorder } = options;
   const terminal = options.monitor === undefined ? undefined : openTerminal(io);
+  const typed = terminal || flightRecorder ? undefined : await openTyped(module, io);
   const output =
     outputFile === undefined || options.bulk || flightRecorder ? undefined : await openOutput(settings, outputFile);
   const rotate = (): void => output?.requestRotation();
@@ -51,7 +54,7 @@ export async function runStaprunInGuest(
           argv: words,
           cwd: io.cwd,
           env: { ...passedOn(io.env), ...terminal?.env },
-          ...(terminal ? { stdin: io.stdin } : {}),
+          ...(terminal || typed ? { stdin: io.stdin } : {}),
           onStart: (started) => {
             child = started;
             if (io.signal.aborted) forward();
@@ -85,9 +88,21 @@ export async function runStaprunInGuest(
     }
   } finally {
     terminal?.close();
+    typed?.close();
     process.off('SIGUSR2', rotate);
     await output?.close();
   }
+}
+
+/**
+ * Where the script has input.char or input.line, standard input goes to the guest. Else it is left alone: it may be meant
+ * for another.
+ */
+async function openTyped(module: string, io: CommandIo): Promise<{ close(): void } | undefined> {
+  const info = await readModuleInfo(module);
+  const reads = info?.entries.filter(([name]) => name === 'stapkit_reads').map(([, value]) => value) ?? [];
+  if (reads.length === 0) return undefined;
+  return { close: reads.includes('characters') ? readByCharacter(io.stdin) : () => {} };
 }
 
 /** What staprun goes by of this environment: who called it through sudo, the time zone, the colors. */

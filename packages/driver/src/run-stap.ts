@@ -175,7 +175,7 @@ async function runInGuest(
     : options.bulk
       ? { ...options, outputFile: bulkFileInGuest(options.outputFile) }
       : rest;
-  return await runStaprunInGuest(settings, place, staprunArguments(there, module));
+  return await runStaprunInGuest(settings, place, module.path, staprunArguments(there, module));
 }
 
 /** The size of each CPU's buffer of a flight recorder in memory, where `-s` says nothing. */

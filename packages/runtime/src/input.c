@@ -7,10 +7,8 @@
 #include "procfs.h"
 #include "session.h"
 
-#define LINE_MAX 4096
-
 static DEFINE_MUTEX(input_mutex);
-static char line[LINE_MAX];
+static char line[STAPKIT_STRING_MOST];
 static u32 line_length;
 
 static bool by_line(const struct stapkit_probe *p)
@@ -44,7 +42,8 @@ static void receive_byte(char byte)
 	stapkit_for_each_probe(p, &stapkit_family_input)
 		if (!by_line(p))
 			run(p, one, 1);
-	if (line_length < LINE_MAX - 1)
+	/* stapprobes(3stap): "no more than MAXSTRINGLEN characters will be buffered", the rest of the line is dropped. */
+	if (line_length < stapkit_script.string_size - 1)
 		line[line_length++] = byte;
 	if (byte != '\n')
 		return;

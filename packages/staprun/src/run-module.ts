@@ -26,6 +26,7 @@ import { loadParameters } from './load-parameters.js';
 import { LossCounter, lossReport } from './losses.js';
 import type { ModuleChannel, ModuleFile, ModulePort } from './module-port.js';
 import { BATCH_MAX, NO_SITE, PROTOCOL_VERSION, RECORD, RECORD_HEADER } from './protocol.js';
+import { readByCharacter } from './read-by-character.js';
 import {
   RecordOrder,
   recordBytes,
@@ -285,6 +286,8 @@ class ModuleRun {
   /** Hands on what the user types, for input probes. Returns what ends it. */
   #sendTyped(): () => void {
     const stream = this.#options.typed ?? process.stdin;
+    const byCharacter = this.#description.probes.some(({ name }) => name.startsWith('input.char'));
+    const restore = byCharacter ? readByCharacter(stream) : undefined;
     let sending: Promise<void> = this.#started.promise;
     const take = (chunk: Buffer | string): void => {
       const bytes = Buffer.from(chunk);
@@ -304,6 +307,7 @@ class ModuleRun {
     return () => {
       stream.off('data', take);
       stream.pause();
+      restore?.();
     };
   }
 

@@ -4,5 +4,10 @@ import { type FamilyEmitter, printStruct } from './family.js';
 
 export const inputFamily: FamilyEmitter<InputPoint> = {
   runtimeFamily: () => 'stapkit_family_input',
-  printPoint: (point, name) => printStruct('stapkit_input_point', name, { line: String(point.line ?? false) }),
+  printPoint: (point, name) => {
+    // Who runs the module elsewhere than where the user types reads in its information what to send there.
+    const entry = `stapkit_reads=${point.line ? 'lines' : 'characters'}`;
+    return `static const char ${name}_reads[] __attribute__((used, section(".modinfo"), aligned(1))) = "${entry}";
+${printStruct('stapkit_input_point', name, { line: String(point.line ?? false) })}`;
+  },
 };
