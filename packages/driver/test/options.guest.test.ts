@@ -168,13 +168,13 @@ describe('-c and -x', () => {
 });
 
 describe('output', () => {
-  test('-t prints what each probe costs, as SystemTap does, also where the run fails', async () => {
+  test('-t prints how often each probe-point executed, what it cost and whence it comes, also where the run fails', async () => {
     const { stdout } = await vm('-t', '-e', 'global n probe vfs.read { if (n++ > 20) exit() }');
     expect(stdout).toMatch(
-      /^----- probe hit report: \nkernel\.function\("vfs_read\S*"\), \(<input>:1:10\), hits: \d+, cycles: \d+min\/\d+avg\/\d+max, variance: \d+, from: kernel\.function\("vfs_read\S*"\) from: vfs\.read, index: 0\n----- refresh report:\n$/,
+      /^Timing of probe-points, in cycles:\nkernel\.function\("vfs_read\S*"\) at <input>:1:10: hits: \d+, average: \d+, min: \d+, max: \d+, variance: \d+, derived from: kernel\.function\("vfs_read\S*"\) from: vfs\.read\n$/,
     );
     const failed = await vm('-t', '-e', 'probe begin { error("stop") }');
-    expect(failed.stdout).toContain('begin, (<input>:1:1), hits: 1, cycles:');
+    expect(failed.stdout).toContain('begin at <input>:1:1: hits: 1, average: ');
   });
 
   test('-b writes a file a CPU, and stap-merge puts them in order', async () => {

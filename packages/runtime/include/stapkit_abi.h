@@ -468,7 +468,6 @@ static inline bool stapkit_equal(const char *a, const char *b)
 /* A reader/writer lock that is only ever tried: -1 a writer, n > 0 readers. */
 struct stapkit_lock {
 	int value;
-	u64 timeouts;
 	const char *name;
 };
 

@@ -40,8 +40,8 @@ enum stapkit_record_kind {
 	STAPKIT_RECORD_ERROR = 4,	/* text as in TEXT; a handler's error */
 	STAPKIT_RECORD_START = 5,	/* begin probes have run and all others are armed */
 	STAPKIT_RECORD_EXIT = 6,	/* the script asks to end: staprun answers with the command "exit" */
-	STAPKIT_RECORD_END = 7,		/* end probes have run; payload: __s64 exit status */
-	STAPKIT_RECORD_LOSS = 8,	/* payload: __u32 cause, __u32 0, __u64 count; `site` is its owner */
+	STAPKIT_RECORD_END = 7,		/* end probes have run; payload: __s64 exit status, __u64 errors not told */
+	STAPKIT_RECORD_LOSS = 8,	/* payload: struct stapkit_loss; `site` is its owner */
 	STAPKIT_RECORD_WATERMARK = 9,	/* every record stamped below `stamp` has been delivered */
 	STAPKIT_RECORD_HISTOGRAM = 10,	/* payload: struct stapkit_histogram */
 	STAPKIT_RECORD_SYSTEM = 11,	/* system(): a command to run; text as in TEXT */
@@ -55,6 +55,14 @@ enum stapkit_loss_cause {
 	STAPKIT_LOSS_STRING_CUT = 4,
 	STAPKIT_LOSS_RETURN_MISSED = 5,
 	STAPKIT_LOSS_OVERLOAD = 6,
+	STAPKIT_LOSS_LOW_STACK = 7,
+};
+
+struct stapkit_loss {
+	unsigned int cause;		/* enum stapkit_loss_cause */
+	unsigned int name_length;	/* of a LOCK_TIMEOUT, where it is known; else 0 */
+	unsigned long long count;
+	char name[];			/* the global's, then zeros to the next multiple of 8 */
 };
 
 /*

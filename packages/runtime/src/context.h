@@ -4,6 +4,7 @@
 
 #include <linux/hardirq.h>
 #include <linux/irqflags.h>
+#include <linux/sched/task_stack.h>
 #include <linux/timex.h>
 
 #include "condition.h"
@@ -52,6 +53,18 @@ static inline void stapkit_context_reset(struct stapkit_context *c, struct stapk
 }
 
 /*
+ * True where fewer than MINSTACKSPACE bytes are left on the task's stack. Those of interrupts are the kernel's affair:
+ * they are empty when a handler comes, but for what is being interrupted.
+ */
+static inline bool stapkit_context_stack_low(void)
+{
+	unsigned long used_from = (unsigned long)task_stack_page(current);
+	unsigned long left = (unsigned long)__builtin_frame_address(0) - used_from;
+
+	return left < (unsigned long)stapkit_script.limits.minstackspace;
+}
+
+/*
  * Takes this CPU's context for a hit of @probe; NULL where the session is not running or the hit has to be skipped
  * (which is counted). Interrupts are off from before this call until after stapkit_context_leave(). Inline, as is all
  * that every hit goes through: a call and what it has to save are a good part of what a counter costs.
@@ -70,6 +83,10 @@ static inline struct stapkit_context *stapkit_context_enter(struct stapkit_probe
 	 * for locks which are held below it. */
 	if (unlikely(active && (active >= STAPKIT_CONTEXT_LEVELS || !in_nmi()))) {
 		stapkit_context_skip(probe, STAPKIT_LOSS_NESTING);
+		return NULL;
+	}
+	if (unlikely(stapkit_context_stack_low())) {
+		stapkit_context_skip(probe, STAPKIT_LOSS_LOW_STACK);
 		return NULL;
 	}
 	cpu->active = active + 1;

@@ -9,6 +9,7 @@
 #include <linux/log2.h>
 #include <linux/random.h>
 
+#include "lock.h"
 #include "map.h"
 #include "words.h"
 
@@ -247,6 +248,7 @@ static noinline u32 make_slow(struct stapkit_context *c, struct stapkit_map *map
 		/* In an NMI the maker may be the code below. */
 		if (c->level > 0 || --attempts == 0) {
 			atomic64_inc((atomic64_t *)&c->probe->losses[STAPKIT_LOSS_LOCK_TIMEOUT]);
+			stapkit_lock_blocked(c->probe, &map->global->name);
 			return 0;
 		}
 		cpu_relax();

@@ -44,11 +44,20 @@ static const struct {
 
 static int set_limit(const char *name, const char *value)
 {
+	s64 number;
 	u32 i;
+	int err;
 
-	for (i = 0; i < ARRAY_SIZE(limits); i++)
-		if (strcmp(limits[i].name, name) == 0)
-			return kstrtos64(value, 0, (s64 *)((u8 *)&stapkit_script.limits + limits[i].offset));
+	for (i = 0; i < ARRAY_SIZE(limits); i++) {
+		if (strcmp(limits[i].name, name) != 0)
+			continue;
+		err = kstrtos64(value, 0, &number);
+		if (!err && number < 0)
+			err = -ERANGE;
+		if (!err)
+			*(s64 *)((u8 *)&stapkit_script.limits + limits[i].offset) = number;
+		return err;
+	}
 	return -ENOENT;
 }
 
@@ -146,6 +155,9 @@ int stapkit_parameter_apply(void)
 	    stapkit_script.limits.maxaction_interruptible == built.maxaction_interruptible &&
 	    built.maxaction_interruptible == 10 * built.maxaction)
 		stapkit_script.limits.maxaction_interruptible = 10 * stapkit_script.limits.maxaction;
+	/* stap(1): --suppress-time-limits disables "-DMAXACTION and -DMAXTRYLOCK" too; that of locks is lock.c's affair. */
+	if (stapkit_script.limits.suppress_time_limits)
+		stapkit_script.limits.maxaction = stapkit_script.limits.maxaction_interruptible = S64_MAX;
 	/* Embedded C may go by the size that it was compiled with. */
 	stapkit_script.string_room = ALIGN(max(stapkit_script.string_size, compiled), 16);
 	return 0;

@@ -14,15 +14,22 @@
 #include <linux/uaccess.h>
 
 #include "input.h"
+#include "lock.h"
 #include "ring.h"
 #include "session.h"
 #include "transport.h"
+
+/* Bytes of a global's name that a LOSS takes along. */
+#define LOSS_NAME_MAX 128
+
+const struct stapkit_blocked *stapkit_blocked;
+u32 stapkit_blocked_size;
 
 static struct proc_dir_entry *module_directory;
 static atomic_t control_openers = ATOMIC_INIT(0);
 static DEFINE_MUTEX(trace_mutex);
 static bool start_told, exit_told, losses_told, end_told;
-/* Where the loss report has got to: probe × cause, then print sites, then lost messages. */
+/* Where the loss report has got to: probe × cause, then print sites, then locks, then lost messages. */
 static u32 loss_position;
 
 /* ------------------------------------------------------------------------------------------------------- control */
@@ -134,39 +141,74 @@ static int put_record(char __user *buffer, size_t size, u32 *done, u16 kind, u32
 	return 0;
 }
 
-static int put_loss(char __user *buffer, size_t size, u32 *done, u32 cause, u32 owner, u64 count)
+/* Tells of @count losses; of none, nothing. @name is the global's whose lock it was, or NULL. */
+static int put_loss(char __user *buffer, size_t size, u32 *done, u32 cause, u32 owner, u64 count, const char *name)
 {
 	struct {
-		u32 cause;
-		u32 zero;
-		u64 count;
-	} loss = { .cause = cause, .count = count };
+		struct stapkit_loss loss;
+		char name[LOSS_NAME_MAX];
+	} payload;
+	u32 length = name ? min_t(size_t, strlen(name), LOSS_NAME_MAX) : 0;
 
-	return count ? put_record(buffer, size, done, STAPKIT_RECORD_LOSS, owner, stapkit_session.end_stamp, &loss,
-				  sizeof(loss)) :
-		       0;
+	if (!count)
+		return 0;
+	memset(&payload, 0, sizeof(payload));
+	payload.loss.cause = cause;
+	payload.loss.name_length = length;
+	payload.loss.count = count;
+	memcpy(payload.name, name, length);
+	return put_record(buffer, size, done, STAPKIT_RECORD_LOSS, owner, stapkit_session.end_stamp, &payload,
+			  sizeof(payload.loss) + ALIGN(length, 8));
+}
+
+/* The hits of a probe that locks have cost, less those for which the global is known. */
+static u64 unnamed_timeouts(const struct stapkit_probe *p)
+{
+	u64 count = p->losses[STAPKIT_LOSS_LOCK_TIMEOUT];
+	const struct stapkit_blocked *b;
+
+	for (b = stapkit_blocked; b < stapkit_blocked + stapkit_blocked_size; b++)
+		if (b->key && stapkit_blocked_probe(b) == p->id)
+			count -= min_t(u64, count, atomic64_read(&b->count));
+	return count;
+}
+
+static int put_loss_of_probe(char __user *buffer, size_t size, u32 *done, u32 position)
+{
+	u32 causes = ARRAY_SIZE(stapkit_script.probes->losses);
+	const struct stapkit_probe *p = &stapkit_script.probes[position / causes];
+	u32 cause = position % causes;
+	u64 count = p->losses[cause];
+
+	if (count && cause == STAPKIT_LOSS_LOCK_TIMEOUT)
+		count = unnamed_timeouts(p);
+	return put_loss(buffer, size, done, cause, p->id, count, NULL);
 }
 
 /* Tells of as many losses as fit; all told when losses_told. */
 static int put_losses(char __user *buffer, size_t size, u32 *done)
 {
-	u32 causes = ARRAY_SIZE(stapkit_script.probes->losses);
-	u32 of_probes = stapkit_script.probe_count * causes;
+	u32 of_probes = stapkit_script.probe_count * ARRAY_SIZE(stapkit_script.probes->losses);
+	u32 with_sites = of_probes + stapkit_script.site_count;
+	u32 with_locks = with_sites + stapkit_blocked_size;
 	int err;
 
-	for (; loss_position <= of_probes + stapkit_script.site_count; loss_position++) {
+	for (; loss_position <= with_locks; loss_position++) {
 		if (loss_position < of_probes) {
-			struct stapkit_probe *p = &stapkit_script.probes[loss_position / causes];
-
-			err = put_loss(buffer, size, done, loss_position % causes, p->id,
-				       p->losses[loss_position % causes]);
-		} else if (loss_position == of_probes + stapkit_script.site_count) {
-			err = put_loss(buffer, size, done, STAPKIT_LOSS_RING_FULL, ~0u, stapkit_ring_lost_messages());
-		} else {
+			err = put_loss_of_probe(buffer, size, done, loss_position);
+		} else if (loss_position < with_sites) {
 			u32 site = loss_position - of_probes;
 
 			err = put_loss(buffer, size, done, STAPKIT_LOSS_RING_FULL, site | STAPKIT_LOSS_OWNER_SITE,
-				       stapkit_script.site_losses[site]);
+				       stapkit_script.site_losses[site], NULL);
+		} else if (loss_position < with_locks) {
+			const struct stapkit_blocked *b = &stapkit_blocked[loss_position - with_sites];
+
+			err = !b->key ? 0 :
+					put_loss(buffer, size, done, STAPKIT_LOSS_LOCK_TIMEOUT, stapkit_blocked_probe(b),
+						 atomic64_read(&b->count), stapkit_blocked_name(b));
+		} else {
+			err = put_loss(buffer, size, done, STAPKIT_LOSS_RING_FULL, ~0u, stapkit_ring_lost_messages(), NULL);
 		}
 		if (err == -ENOSPC)
 			return 0;
@@ -201,14 +243,18 @@ static int put_states(char __user *buffer, size_t size, u32 *done)
 /* The last of all: losses, then END. */
 static int put_end(char __user *buffer, size_t size, u32 *done)
 {
-	s64 status = atomic_read(&stapkit_session.failed) ? 1 : 0;
+	s64 end[2] = { atomic_read(&stapkit_session.failed) ? 1 : 0, 0 };
 	int err = 0;
+
+	/* stap(1), --suppress-handler-errors: "Any overall counts will still be reported at shutdown." */
+	if (stapkit_script.limits.suppress_errors)
+		end[1] = atomic64_read(&stapkit_session.errors);
 
 	if (!losses_told)
 		err = put_losses(buffer, size, done);
 	if (err || !losses_told)
 		return err;
-	err = put_record(buffer, size, done, STAPKIT_RECORD_END, 0, stapkit_session.end_stamp, &status, sizeof(status));
+	err = put_record(buffer, size, done, STAPKIT_RECORD_END, 0, stapkit_session.end_stamp, end, sizeof(end));
 	if (!err)
 		end_told = true;
 	return err == -ENOSPC ? 0 : err;

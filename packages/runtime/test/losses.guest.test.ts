@@ -139,12 +139,16 @@ test('a full array is an error and a loss', async () => {
 });
 
 test('strings that are cut are counted', async () => {
-  build('rl_cut', 'probe begin { s = "x" for (i = 0; i < 10; i++) s = s . s printf("begun %d\\n", strlen(s)) exit() }');
+  build('rl_cut', 'probe begin { s = "x" for (i = 0; i < 10; i++) s = s . s printf("begun %d\\n", strlen(s)) }');
   const ran = await run('rl_cut', '-v');
   expect(ran.output).toBe('begun 511\n');
   expect(ran.errors).toMatch(/^WARNING: Strings cut at MAXSTRINGLEN in begin at .*: 2$/m);
   expect(ran.status).toBe(0);
-  expect((await run('rl_cut', '--strict')).status).toBe(1);
+  const strict = await run('rl_cut', '--strict --json');
+  expect(lossesOf(strict)).toMatchObject([
+    { owner: expect.stringMatching(/^begin at /), cause: 'string-cut', count: 2 },
+  ]);
+  expect(strict.status).toBe(1);
 });
 
 test('returns that no instance was free for are counted', async () => {
@@ -155,6 +159,80 @@ test('returns that no instance was free for are counted', async () => {
   expect(ran.errors).toMatch(
     new RegExp(`^WARNING: Skipped due to missed returns in kernel\\.function.*: ${missed}$`, 'm'),
   );
+  const strict = await run(
+    'rl_return',
+    '--strict --json',
+    'L=; for i in 1 2 3 4; do sleep 2 & L="$L $!"; done; wait $L',
+  );
+  expect(lossesOf(strict)).toMatchObject([
+    { owner: expect.stringContaining('hrtimer_nanosleep'), cause: 'return-missed', count: expect.any(Number) },
+  ]);
+  expect(strict.status).toBe(1);
+});
+
+/** Holds its lock for long, on one CPU and the other; how often it came through. */
+const HELD = `${BEGUN}global held function long_one() { for (i = 0; i < 300; i++) j += i return j }
+  probe kernel.function("__do_sys_getppid") { held++ long_one() held++ } probe end { println(held / 2) }`;
+const FROM_BOTH = 'for cpu in 0 1; do taskset -c $cpu perl -e "getppid for 1..3000" & L="$L $!"; done; wait $L';
+
+test('a lock that is not free in time is a skip, and the global is named', async () => {
+  build('rl_held', HELD, ['-t']);
+  const ran = await run('rl_held', '', FROM_BOTH, 'MAXTRYLOCK=0 MAXSKIPPED=100000');
+  const through = Number(/^begun\n(\d+)$/m.exec(ran.output)?.[1]);
+  const skipped = Number(/^WARNING: Number of errors: 0, skipped probes: (\d+)$/m.exec(ran.errors)?.[1]);
+  expect(skipped).toBeGreaterThan(0);
+  expect(through + skipped).toBe(6000);
+  // With -t the end of the run says whose the losses were.
+  expect(ran.errors).toMatch(
+    new RegExp(`^WARNING: Skipped due to global 'held' lock timeout in kernel\\.function.*: ${skipped}$`, 'm'),
+  );
+  const strict = await run('rl_held', '--strict --json', FROM_BOTH, 'MAXTRYLOCK=0 MAXSKIPPED=100000');
+  expect(lossesOf(strict)).toEqual([
+    {
+      event: 'loss',
+      owner: expect.stringContaining('__do_sys_getppid'),
+      cause: 'lock-timeout',
+      global: 'held',
+      count: expect.any(Number),
+    },
+  ]);
+  expect(strict.status).toBe(1);
+  // stap(1): without -t there is only the number.
+  build('rl_held_plain', HELD);
+  const plain = await run('rl_held_plain', '', FROM_BOTH, 'MAXTRYLOCK=0 MAXSKIPPED=100000');
+  expect(plain.errors).toMatch(/^WARNING: Number of errors: 0, skipped probes: \d+\n$/);
+});
+
+test('more skips than MAXSKIPPED end the run; 100 by default', async () => {
+  build('rl_held_plain', HELD);
+  const ran = await run('rl_held_plain', '', FROM_BOTH, 'MAXTRYLOCK=0');
+  expect(ran.errors).toMatch(
+    /^ERROR: Skipped too many probes, check MAXSKIPPED or try again with stap -t for more details\.$/m,
+  );
+  expect(ran.status).toBe(1);
+});
+
+test('with --suppress-time-limits a lock is waited for as long as it takes', async () => {
+  build('rl_held_free', HELD, ['-g', '--suppress-time-limits']);
+  const ran = await run('rl_held_free', '', FROM_BOTH, 'MAXTRYLOCK=0 MAXACTION=10 STP_OVERLOAD_THRESHOLD=1');
+  expect(ran).toEqual({ output: 'begun\n6000\n', errors: '', status: 0 });
+});
+
+test('a handler does not run where less than MINSTACKSPACE is left of the stack', async () => {
+  const script = `${BEGUN}global n probe kernel.function("__do_sys_getppid") { n++ } probe end { println(n >= 50) }`;
+  build('rl_stack', script);
+  expect(await run('rl_stack', '', GETPPIDS)).toEqual({ output: 'begun\n1\n', errors: '', status: 0 });
+  // A stack has 16 KiB.
+  const ran = await run('rl_stack', '-v', GETPPIDS, 'MINSTACKSPACE=16384');
+  expect(ran.output).toBe('begun\n0\n');
+  const skipped = Number(/^WARNING: Number of errors: 0, skipped probes: (\d+)$/m.exec(ran.errors)?.[1]);
+  expect(skipped).toBeGreaterThanOrEqual(50);
+  expect(ran.errors).toMatch(
+    new RegExp(`^WARNING: Skipped due to low stack in kernel\\.function.*__do_sys_getppid.*: ${skipped}$`, 'm'),
+  );
+  const strict = await run('rl_stack', '--strict --json', GETPPIDS, 'MINSTACKSPACE=16384');
+  expect(lossesOf(strict)).toMatchObject([{ cause: 'low-stack', count: expect.any(Number) }]);
+  expect(strict.status).toBe(1);
 });
 
 const BUSY = `${BEGUN}global n function f(i) { return i <= 0 ? 0 : f(i - 1) }
@@ -172,6 +250,13 @@ test('handlers that take too much time end the run', async () => {
   expect(ran.status).toBe(1);
 });
 
+test('the threshold can be high for one script, or overload control be off', async () => {
+  build('rl_slow', BUSY, ['-DSTP_NO_OVERLOAD', '-DSTP_OVERLOAD_INTERVAL=100000']);
+  expect(await run('rl_slow', '', MANY)).toMatchObject({ errors: '', status: 0 });
+  const ran = await run('rl_slow', '', MANY, 'STP_OVERLOAD_THRESHOLD=1000');
+  expect(ran.errors).toMatch(/^ERROR: probe overhead \(\d+ cycles\) exceeded threshold \(1000 cycles\)/m);
+});
+
 test('limits are changed when the module is loaded', async () => {
   build('rl_busy', BUSY);
   expect(await run('rl_busy', '', GETPPIDS)).toMatchObject({ errors: '', status: 0 });
@@ -184,14 +269,32 @@ test('limits are changed when the module is loaded', async () => {
   expect(flat.status).toBe(1);
 });
 
+test('MAXACTION_INTERRUPTIBLE is ten times MAXACTION, or what is said', async () => {
+  build('rl_begin', 'probe begin { for (i = 0; i < 200; i++) j += i printf("begun %d\\n", j) }');
+  expect(await run('rl_begin', '', ':', 'MAXACTION=100')).toMatchObject({ output: 'begun 19900\n', status: 0 });
+  for (const limit of ['MAXACTION=10', 'MAXACTION_INTERRUPTIBLE=100']) {
+    const ran = await run('rl_begin', '', ':', limit);
+    expect(ran.errors).toMatch(/^ERROR: MAXACTION exceeded near /m);
+    expect(ran.status).toBe(1);
+  }
+  expect((await run('rl_begin', '', ':', 'MAXACTION=-1')).errors).toContain('can\'t set "MAXACTION" to "-1"');
+});
+
 test('with --suppress-handler-errors the run goes on', async () => {
   build(
     'rl_quiet',
     `${BEGUN}global n, zero probe kernel.function("__do_sys_getppid") { n++ n /= zero } probe end { printf("%d\\n", n >= 50) zero = 0 }`,
     ['--suppress-handler-errors'],
   );
-  const ran = await run('rl_quiet', '', GETPPIDS);
+  const ran = await run('rl_quiet', '', GETPPIDS, 'MAXERRORS=2');
   expect(ran.output).toBe('begun\n1\n');
-  expect(ran.errors).not.toContain('ERROR');
+  expect(ran.errors).toMatch(/^WARNING: Number of errors: ([5-9]\d|\d{3,}), skipped probes: 0\n$/);
+  expect(ran.status).toBe(0);
+});
+
+test('with --suppress-handler-errors skips may be as many as they like', async () => {
+  build('rl_held_quiet', HELD, ['--suppress-handler-errors']);
+  const ran = await run('rl_held_quiet', '', FROM_BOTH, 'MAXTRYLOCK=0 MAXSKIPPED=0');
+  expect(ran.errors).toMatch(/^WARNING: Number of errors: 0, skipped probes: \d+\n$/);
   expect(ran.status).toBe(0);
 });

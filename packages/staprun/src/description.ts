@@ -17,6 +17,8 @@ export interface ModuleDescription {
   readonly globals: readonly GlobalDescription[];
   /** Limits by name, as the module was translated with them. */
   readonly limits: Readonly<Record<string, number>>;
+  /** `-t`: the end of the run says of each loss whose it was. */
+  readonly timing?: boolean;
 }
 
 /** How an argument lies in a PRINT record; `memory` (what `%m` and `%M` show) is packed as a string is. */

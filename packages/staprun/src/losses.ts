@@ -4,12 +4,12 @@ import { LOSS_CAUSES, LOSS_OWNER_SITE, NO_SITE } from './protocol.js';
 import type { Loss, LossCause } from './session.js';
 
 /** Causes that make a handler not run: SystemTap's "skipped probes". */
-const SKIPS: ReadonlySet<LossCause> = new Set(['nesting', 'lock-timeout', 'return-missed', 'overload']);
+const SKIPS: ReadonlySet<LossCause> = new Set(['nesting', 'lock-timeout', 'return-missed', 'overload', 'low-stack']);
 
 /** Collects the LOSS records of a run. */
 export class LossCounter {
   readonly #description: ModuleDescription;
-  readonly #counts = new Map<string, { site: number; cause: LossCause; count: number }>();
+  readonly #counts = new Map<string, { site: number; cause: LossCause; global: string; count: number }>();
 
   constructor(description: ModuleDescription) {
     this.#description = description;
@@ -21,21 +21,27 @@ export class LossCounter {
    * @param site its owner: a probe, or with LOSS_OWNER_SITE a print site
    * @param causeNumber `enum stapkit_loss_cause`
    * @param count how many since the last record of the same owner and cause
+   * @param global the global's name, of a lock time-out; empty where it is not known
    */
-  add(site: number, causeNumber: number, count: number): void {
+  add(site: number, causeNumber: number, count: number, global = ''): void {
     const cause = LOSS_CAUSES[causeNumber];
     if (cause === undefined || count <= 0) return;
-    const key = `${cause} ${site}`;
+    const key = `${cause} ${site} ${global}`;
     const entry = this.#counts.get(key);
     if (entry) entry.count += count;
-    else this.#counts.set(key, { site, cause, count });
+    else this.#counts.set(key, { site, cause, global, count });
   }
 
   /** Everything lost, the largest count first. */
   losses(): Loss[] {
     return [...this.#counts.values()]
       .sort((a, b) => b.count - a.count)
-      .map(({ site, cause, count }) => ({ owner: this.#ownerOf(site), cause, count }));
+      .map(({ site, cause, global, count }) => ({
+        owner: this.#ownerOf(site),
+        cause,
+        ...(global === '' ? {} : { global }),
+        count,
+      }));
   }
 
   /** The sum over some causes. */
@@ -57,31 +63,34 @@ export class LossCounter {
 }
 
 /**
- * The lines that end a run: first SystemTap's own, then, with `-v`, one line an owner and cause.
+ * The lines that end a run: first SystemTap's own, then, with `-v` or `-t`, one line an owner and cause.
  *
  * @param errors how many errors the handlers reported
+ * @param inDetail whether to say whose each loss was
  */
-export function lossReport(losses: LossCounter, errors: number, verbosity: number): string[] {
+export function lossReport(losses: LossCounter, errors: number, inDetail: boolean): string[] {
   const lines: string[] = [];
   const skipped = losses.total((cause) => SKIPS.has(cause));
   if (errors > 0 || skipped > 0) lines.push(`WARNING: Number of errors: ${errors}, skipped probes: ${skipped}`);
   const failures = losses.total((cause) => cause === 'ring-full');
   if (failures > 0) lines.push(`WARNING: There were ${failures} transport failures.`);
-  if (verbosity > 0) {
+  if (inDetail) {
     for (const loss of losses.losses()) lines.push(`WARNING: ${wordLoss(loss)}`);
   }
   return lines;
 }
 
 /** One loss in words. */
-function wordLoss({ owner, cause, count }: Loss): string {
+function wordLoss({ owner, cause, global, count }: Loss): string {
   switch (cause) {
     case 'nesting':
       return `Skipped due to reentrancy in ${owner}: ${count}`;
     case 'lock-timeout':
-      return `Skipped due to a global's lock timeout in ${owner}: ${count}`;
+      return `Skipped due to ${global === undefined ? "a global's" : `global '${global}'`} lock timeout in ${owner}: ${count}`;
     case 'overload':
       return `Skipped due to overload in ${owner}: ${count}`;
+    case 'low-stack':
+      return `Skipped due to low stack in ${owner}: ${count}`;
     case 'return-missed':
       return `Skipped due to missed returns in ${owner}: ${count}`;
     case 'ring-full':

@@ -47,15 +47,20 @@ async function main(): Promise<void> {
     environment: process.env,
     errorsAreTerminal: isatty(2),
     onSignal(signal, act) {
+      let heard: (() => void) | undefined = act;
       const listener = (): void => {
         if (ENDING.has(signal)) {
           ending = signal;
           if (++signals > PATIENCE) die(signal);
         }
-        act();
+        heard?.();
       };
       process.on(signal, listener);
-      return () => void process.off(signal, listener);
+      return () => {
+        heard = undefined;
+        // A Ctrl-C that comes when all is done must not make a failure of the run.
+        if (!ENDING.has(signal)) process.off(signal, listener);
+      };
     },
     ...(isDaemon ? { ready } : { background: runInBackground }),
   };

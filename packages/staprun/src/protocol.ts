@@ -37,6 +37,7 @@ export const LOSS_CAUSES = [
   'string-cut',
   'return-missed',
   'overload',
+  'low-stack',
 ] as const;
 
 /** `STAPKIT_LOSS_OWNER_SITE`: set in a LOSS's owner where that is a print site and not a probe. */

@@ -96,7 +96,10 @@ export type OtherEvent =
         | 'map-full'
         | 'string-cut'
         | 'return-missed'
-        | 'overload';
+        | 'overload'
+        | 'low-stack';
+      /** The global whose lock was waited for in vain. */
+      readonly global?: string;
       readonly count: number;
     }
   | { readonly event: 'detach'; readonly module: string }

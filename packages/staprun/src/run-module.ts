@@ -450,11 +450,14 @@ class ModuleRun {
         break;
       case RECORD.END:
         this.#endStatus = records.words[payload >> 2]! | records.words[(payload >> 2) + 1]!;
+        // Errors that were counted and not told, --suppress-handler-errors.
+        this.#errors += Number(records.bytes.readBigUInt64LE(payload + 8));
         break;
       case RECORD.LOSS: {
         const words = payload >> 2;
         const count = records.bytes.readBigUInt64LE(payload + 8);
-        this.#losses!.add(recordSite(records, offset), records.words[words]!, Number(count));
+        const global = bytesText(records.bytes.subarray(payload + 16, payload + 16 + records.words[words + 1]!));
+        this.#losses!.add(recordSite(records, offset), records.words[words]!, Number(count), global);
         break;
       }
       case RECORD.SYSTEM: {
@@ -575,7 +578,8 @@ class ModuleRun {
       const { exitStatus = 0, signal } = this.#commandStatus ?? {};
       if (signal && !this.#commandEnded) errors(`WARNING: Child process exited with signal ${signal}`);
       else if (exitStatus !== 0) errors(`WARNING: Child process exited with status ${exitStatus}`);
-      for (const line of lossReport(this.#losses, this.#errors, this.#context.verbosity)) errors(line);
+      const inDetail = this.#context.verbosity > 0 || this.#description.timing === true;
+      for (const line of lossReport(this.#losses, this.#errors, inDetail)) errors(line);
       return;
     }
     const { losses, exitStatus } = this.session();

@@ -58,6 +58,7 @@ export const ModuleDescriptionSchema = z
       )
       .readonly(),
     limits: z.record(z.string(), z.number()).readonly(),
+    timing: z.boolean().optional(),
   })
   .readonly();
 
@@ -73,6 +74,7 @@ export const LossCauseSchema = z.enum([
   'string-cut',
   'return-missed',
   'overload',
+  'low-stack',
 ]);
 
 const Time = z.string().meta({ description: 'nanoseconds since boot (CLOCK_MONOTONIC), decimal' });
@@ -101,7 +103,15 @@ export const RunEventSchema = z.discriminatedUnion('event', [
   z.object({ event: z.literal('text'), time: Time, cpu: z.number().int(), text: z.string() }).readonly(),
   z.object({ event: z.literal('warning'), time: Time, text: z.string(), probe: z.string().optional() }).readonly(),
   z.object({ event: z.literal('error'), time: Time, text: z.string(), probe: z.string().optional() }).readonly(),
-  z.object({ event: z.literal('loss'), owner: z.string(), cause: LossCauseSchema, count: z.number().int() }).readonly(),
+  z
+    .object({
+      event: z.literal('loss'),
+      owner: z.string(),
+      cause: LossCauseSchema,
+      global: z.string().optional(),
+      count: z.number().int(),
+    })
+    .readonly(),
   z.object({ event: z.literal('detach'), module: z.string() }).readonly(),
   z
     .object({
@@ -136,7 +146,11 @@ export const SessionSchema = z
     detached: z.boolean().optional(),
     command: z.object({ exitStatus: z.number().int().optional(), signal: z.string().optional() }).readonly().optional(),
     losses: z
-      .array(z.object({ owner: z.string(), cause: LossCauseSchema, count: z.number().int() }).readonly())
+      .array(
+        z
+          .object({ owner: z.string(), cause: LossCauseSchema, global: z.string().optional(), count: z.number().int() })
+          .readonly(),
+      )
       .readonly(),
     errors: z.number().int(),
     warnings: z.number().int(),

@@ -32,12 +32,15 @@ export type LossCause =
   | 'map-full'
   | 'string-cut'
   | 'return-missed'
-  | 'overload';
+  | 'overload'
+  | 'low-stack';
 
 /** What one probe or print site lost for one reason. */
 export interface Loss {
   /** The probe or print site that lost it. */
   readonly owner: string;
   readonly cause: LossCause;
+  /** The global whose lock was waited for in vain, of a lock-timeout. */
+  readonly global?: string;
   readonly count: number;
 }

@@ -58,8 +58,8 @@ export const message = (kind: number, stamp: number, text: string, site = NO_SIT
 
 export const watermark = (stamp: bigint | number): Buffer => record({ kind: RECORD.WATERMARK, stamp });
 
-export const end = (stamp: bigint | number, status = 0): Buffer =>
-  record({ kind: RECORD.END, stamp, payload: packLong(status) });
+export const end = (stamp: bigint | number, status = 0, untold = 0): Buffer =>
+  record({ kind: RECORD.END, stamp, payload: Buffer.concat([packLong(status), packLong(untold)]) });
 
 export const loss = (stamp: number, site: number, cause: number, count: number): Buffer =>
   record({ kind: RECORD.LOSS, stamp, site, payload: Buffer.concat([packLong(cause), packLong(count)]) });

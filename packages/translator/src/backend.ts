@@ -9,7 +9,7 @@ export interface TranslateOptions {
   readonly defines?: Readonly<Record<string, string>>;
   /** `--suppress-handler-errors`: errors are counted and handlers ended, but the run goes on. */
   readonly suppressHandlerErrors?: boolean;
-  /** `--suppress-time-limits`: no overload control, and MAXACTION is no limit. */
+  /** `--suppress-time-limits`: no overload control; MAXACTION and MAXTRYLOCK are no limits. */
   readonly suppressTimeLimits?: boolean;
   /** `-t`: handlers are measured, and a report is printed at the end. */
   readonly timing?: boolean;

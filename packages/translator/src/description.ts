@@ -23,6 +23,8 @@ export interface ModuleDescription {
   readonly globals: readonly GlobalDescription[];
   /** The limits that the module was translated with; those given at load come on top. */
   readonly limits: LimitValues;
+  /** `-t`: the end of the run says of each loss whose it was. */
+  readonly timing?: boolean;
 }
 
 /**

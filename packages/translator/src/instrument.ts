@@ -87,34 +87,33 @@ function statistic(
   return { kind: 'statistic', type: 'long', span, operation, source: { kind: 'global', global } };
 }
 
-/** SystemTap's words at the end of a run with `-t`. */
+/** What stap(1) says of `-t`: how often each probe-point executed, how long it took, and what it was derived from. */
 function timingReport(script: Elaborated, timings: readonly number[], span: Span): Statement[] {
   const places = new Places(script.sources);
   const print = (format: Format): Statement => run(span, { kind: 'print', type: 'long', span, format });
   return [
-    print({ pieces: [text('----- probe hit report: \n')], arguments: [] }),
+    print({ pieces: [text('Timing of probe-points, in cycles:\n')], arguments: [] }),
     ...script.probes.map((probe, index): Statement => {
       const global = timings[index]!;
       const count = statistic(span, global, 'count');
-      const from = [...probe.chain].reverse().map((step) => ` from: ${step.text}`);
+      const chain = [...probe.chain].reverse().map((step) => step.text);
       const pieces = [
-        text(`${probe.name}, (${places.place(probe.span)}), hits: `),
+        text(`${probe.name} at ${places.place(probe.span)}: hits: `),
         directive('d'),
-        text(', cycles: '),
+        text(', average: '),
         directive('d'),
-        text('min/'),
+        text(', min: '),
         directive('d'),
-        text('avg/'),
+        text(', max: '),
         directive('d'),
-        text('max, variance: '),
+        text(', variance: '),
         directive('d'),
-        text(`,${from.join('')}, index: ${index}\n`),
+        text(`${chain.length > 0 ? `, derived from: ${chain.join(' from: ')}` : ''}\n`),
       ];
-      const values = (['count', 'min', 'avg', 'max', 'variance'] as const).map((name) => statistic(span, global, name));
+      const values = (['count', 'avg', 'min', 'max', 'variance'] as const).map((name) => statistic(span, global, name));
       // biome-ignore lint/suspicious/noThenProperty: the IR's name for it
       return { kind: 'if', span, condition: count, then: print({ pieces, arguments: values }) };
     }),
-    print({ pieces: [text('----- refresh report:\n')], arguments: [] }),
   ];
 }
 

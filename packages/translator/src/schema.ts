@@ -62,4 +62,5 @@ export const ModuleDescriptionSchema: z.ZodType<ModuleDescription> = z.strictObj
     }),
   ),
   limits: z.record(z.string(), z.number()) as unknown as z.ZodType<ModuleDescription['limits']>,
+  timing: z.boolean().optional(),
 });

@@ -158,6 +158,7 @@ function description(module: ScriptEmission, options: TranslateOptions): ModuleD
     })),
     globals: script.globals.map(({ name, type, keys, library }) => ({ name, type, keys, library })),
     limits: limitValues(options.defines),
+    ...(options.timing ? { timing: true } : {}),
   };
 }
 
@@ -520,13 +521,13 @@ function printLimits(options: TranslateOptions): string[] {
     const given = defines[name];
     const text = given === undefined ? String(LIMITS[name].default) : given;
     const value = Number.isFinite(Number(text)) && text !== '' ? String(values[name]) : name;
-    const unlimited = options.suppressTimeLimits && /^MAXACTION/.test(name);
+    const unlimited = name === 'STP_OVERLOAD_THRESHOLD' && 'STP_NO_OVERLOAD' in defines;
     lines.push(`.${field} = ${unlimited ? '9223372036854775807LL' : value},`);
   }
   lines.push(`.hist_elision = ${Number.parseInt(defines.HIST_ELISION ?? '2', 10) || 0},`);
   lines.push(`.buffer_size = ${options.bufferMegabytes ? options.bufferMegabytes * 1048576 : DEFAULT_BUFFER},`);
   lines.push(`.suppress_errors = ${options.suppressHandlerErrors ? 1 : 0},`);
-  lines.push(`.suppress_time_limits = ${options.suppressTimeLimits || 'STP_NO_OVERLOAD' in defines ? 1 : 0},`);
+  lines.push(`.suppress_time_limits = ${options.suppressTimeLimits ? 1 : 0},`);
   return lines;
 }
 
