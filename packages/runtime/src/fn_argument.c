@@ -67,14 +67,19 @@ s64 stapkit_fn_argument(struct stapkit_context *c, s64 number)
 	return value;
 }
 
+/* @bits: 64, or 32 with zeros above, or -32 with the sign above. */
 void stapkit_fn_set_argument(struct stapkit_context *c, s64 number, s64 value, s64 bits)
 {
 	struct pt_regs *regs = c->registers;
 
 	if (!check(c, number))
 		return;
+	if (bits == 32)
+		value = (u32)value;
+	else if (bits == -32)
+		value = (s32)value;
 	if (argument_place(regs, number - 1))
-		*argument_place(regs, number - 1) = bits == 32 ? (u32)value : value;
+		*argument_place(regs, number - 1) = value;
 	else
 		stapkit_error(c, "cannot set arg number %lld: it is not in a register", number);
 }

@@ -67,15 +67,45 @@ function runtimeFunctions(): Map<string, string> {
   return found;
 }
 
+/** Each documented function with its signatures, as the man pages write them; `?` where they say no type. */
+const documented: Readonly<Record<string, readonly string[]>> = JSON.parse(
+  readFileSync(join(packageFolder, 'functions.json'), 'utf8'),
+);
+
 test('has the functions that the man pages document', () => {
-  const documented = JSON.parse(readFileSync(join(packageFolder, 'functions.json'), 'utf8')) as string[];
   const defined = new Set(scripts.flatMap(({ text }) => scanNames(text).functions));
-  const missing = documented.filter((name) => !defined.has(name));
-  const count = documented.length - missing.length;
+  const missing = Object.keys(documented).filter((name) => !defined.has(name));
+  const count = Object.keys(documented).length - missing.length;
   expect(
     count,
-    `${count} of ${documented.length} documented functions; missing: ${missing.join(', ')}`,
+    `${count} of ${Object.keys(documented).length} documented functions; missing: ${missing.join(', ')}`,
   ).toBeGreaterThanOrEqual(AT_LEAST);
+});
+
+test('they take and give what the man pages say', () => {
+  const signatures = new Map<string, string[]>();
+  for (const { text } of scripts) {
+    for (const [, name, result, parameters] of text.matchAll(/^function (\w+)(?::(\w+))? ?\(([^)]*)\)/gm)) {
+      const types = parameters!
+        .split(',')
+        .filter((parameter) => parameter.trim() !== '')
+        .map((parameter) => parameter.split(':')[1]?.trim() ?? '?');
+      signatures.set(name!, [...(signatures.get(name!) ?? []), `(${types.join(', ')}): ${result ?? '?'}`]);
+    }
+  }
+  // A page that says no type leaves it to what the function does.
+  const fits = (said: string, ours: string): boolean => {
+    const [saidWords, ourWords] = [said, ours].map((text) => text.match(/\w+|\?/g) ?? []);
+    return (
+      saidWords!.length === ourWords!.length && saidWords!.every((word, at) => word === '?' || word === ourWords![at])
+    );
+  };
+  const faults = Object.entries(documented).flatMap(([name, said]) =>
+    said
+      .filter((one) => !signatures.get(name)?.some((ours) => fits(one, ours)))
+      .map((one) => `${name}${one}: the tapset has ${signatures.get(name)?.join('; ')}`),
+  );
+  expect(faults).toEqual([]);
 });
 
 test('calls runtime functions that are there, with the types they have', () => {
