@@ -7,6 +7,7 @@ import type { Draft } from './draft.js';
 import type { Elaborated } from './elaborated.js';
 import type { Family } from './families/family.js';
 import { FAMILIES } from './families/table.js';
+import { formatElaborated } from './format-elaborated.js';
 import { bind } from './passes/bind.js';
 import { checkAssigned } from './passes/check-assigned.js';
 import { checkForeach } from './passes/check-foreach.js';
@@ -65,6 +66,26 @@ export function elaborate(ast: Ast, options: ElaborateOptions): Outcome<Elaborat
     }
     throw error;
   }
+}
+
+/** The IR in words: the -p2 text with its bodies, and the automata of regular expressions. */
+function printLowered(script: Elaborated): string {
+  const lines = [formatElaborated(script).trimEnd()];
+  if (script.automata.length > 0) lines.push('# regular expressions');
+  for (const { pattern, states, groups, tagged } of script.automata) {
+    lines.push(`"${pattern}": ${states.length} states, ${groups} groups${tagged ? ', tagged' : ''}`);
+    for (const [index, { accepting, transitions }] of states.entries()) {
+      const ways = transitions.map(({ from, to, target }) => `${byteRange(from, to)} -> ${target}`);
+      lines.push(`  ${index}${accepting ? ' accepts' : ''}: ${ways.join(', ')}`);
+    }
+  }
+  return lines.join('\n');
+}
+
+function byteRange(from: number, to: number): string {
+  const shown = (byte: number): string =>
+    byte > 32 && byte < 127 ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+  return from === to ? shown(from) : `${shown(from)}-${shown(to)}`;
 }
 
 /** What the explanation of a script's probes needs; see `explain`. */
@@ -157,7 +178,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     matchedGroups: used.functions.some((symbol) => /^(?:matched|matched_str|ngroups)$/.test(symbol.name)),
   });
   if (!hasErrors(diagnostics)) diagnostics.push(...lowered.diagnostics);
-  after?.('lower', () => JSON.stringify(lowered.elaborated, null, 1));
+  after?.('lower', () => printLowered(lowered.elaborated));
   const value = coverage.length > 0 ? { ...lowered.elaborated, coverage } : lowered.elaborated;
   return { value, diagnostics };
 }

@@ -311,7 +311,7 @@ test('a literal of the wrong type is told from its own side', () => {
 
 test('each inner pass can be looked at, in order and readably', () => {
   const seen = new Map<string, string>();
-  elaborateText('probe a = begin { x = 1 + 2 } probe a { println(x) }', {
+  elaborateText('probe a = begin { x = 1 + 2 } probe a { println(x, "ab" =~ "a[bc]$") }', {
     after: (pass, print) => seen.set(pass, print()),
   });
   expect([...seen.keys()]).toEqual([...INNER_PASSES]);
@@ -320,7 +320,9 @@ test('each inner pass can be looked at, in order and readably', () => {
   expect(seen.get('bind')).toContain('local symbol=x: ?');
   expect(seen.get('optimize')).not.toContain('arithmetic');
   expect(seen.get('infer')).toContain('local symbol=x: long');
-  expect(JSON.parse(seen.get('lower') ?? '')).toMatchObject({ kind: 'elaborated' });
+  expect(seen.get('lower')).toMatch(/^# probes\nbegin \/\* <- a = begin <- a \*\/\n/);
+  expect(seen.get('lower')).toContain('(x) = (3)');
+  expect(seen.get('lower')).toMatch(/# regular expressions\n"a\[bc\]\$": \d+ states, 0 groups\n {2}0: .*a -> \d/);
 });
 
 test('-u keeps what would be elided, -w is silent about it, -W makes it an error', () => {
