@@ -156,6 +156,7 @@ function toOptions(values: Values, env: Environment): StapOptions {
   const release = values.text('r') ?? env['SYSTEMTAP_RELEASE'];
   const moduleName = moduleNameOf(values.text('m'));
   const targetPid = values.number('x', 'target process ID number', 1, PID_MAX);
+  const namespacesPid = values.number('target-namespaces', 'process ID number', 1, PID_MAX);
   const timeout = values.number('T', 'timeout interval', 1, SECONDS_MAX);
   const bufferMegabytes = values.number('s', 'buffer size', 1, 4095);
   const monitor = values.has('monitor') ? (values.number('monitor', 'monitor interval', 1, 3600) ?? 1) : undefined;
@@ -166,6 +167,7 @@ function toOptions(values: Values, env: Environment): StapOptions {
     ...defined('release', release),
     ...defined('outputFile', values.text('o')),
     ...defined('targetPid', targetPid),
+    ...defined('namespacesPid', namespacesPid),
     ...defined('command', values.text('c')),
     ...defined('timeout', timeout),
     ...defined('rotate', values.text('S')),

@@ -46,6 +46,8 @@ export interface StapOptions {
   readonly outputFile?: string;
   /** `-x` */
   readonly targetPid?: number;
+  /** `--target-namespaces` */
+  readonly namespacesPid?: number;
   /** `-c` */
   readonly command?: string;
   /** `-T`, seconds */

@@ -193,6 +193,7 @@ function staprunArguments(options: StapOptions, module: { path: string }): strin
   if (options.suppressWarnings) words.push('-w');
   if (options.outputFile !== undefined) words.push('-o', options.outputFile);
   if (options.targetPid !== undefined) words.push('-x', String(options.targetPid));
+  if (options.namespacesPid !== undefined) words.push('-N', String(options.namespacesPid));
   if (options.command !== undefined) words.push('-c', options.command);
   if (options.timeout !== undefined) words.push('--timeout', String(options.timeout));
   // What is held for a reader that may never come should not take much room.

@@ -90,6 +90,7 @@ describe('parseCommandLine', () => {
       'download-debuginfo': ['no'],
       c: ['ls'],
       x: ['1'],
+      'target-namespaces': ['1'],
       o: ['f'],
       S: ['1,2'],
       s: ['4'],

@@ -17,6 +17,8 @@
  * Commands on `control`, plain text with an optional newline; the write returns -errno where one fails:
  *
  *   timezone OFFSET NAME what tz_gmtoff() and tz_name() give: seconds west of UTC, the zone's short name; before start
+ *   remote N URI         what remote_id() and remote_uri() give, one word of at most 255 bytes; before start
+ *   namespaces PID       the process whose namespaces ns_pid() and the like go by; before start
  *   start [TARGET-PID]   run the begin probes, then arm the others; returns when that is done
  *   exit                 disarm, run the end (or error) probes, deliver the rest; returns when that is done
  *   detach               from now on the module lives on without a reader; a read of `trace` that waits returns 0, so

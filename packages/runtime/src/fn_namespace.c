@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /*
- * Functions of the tapset: ids as they are seen in the namespaces of the process that runs the script. When that one
- * has detached and gone, they are the initial namespaces' ids.
+ * Functions of the tapset: ids as they are seen in the namespaces of the process that was named for it, else of the one
+ * that runs the script. When that one has gone, they are the initial namespaces' ids.
  */
 #include <linux/cred.h>
 #include <linux/pid.h>
@@ -14,12 +14,12 @@
 
 #define TASK(number) ((struct task_struct *)(unsigned long)(number))
 
-/* The reader's task, or NULL; under rcu_read_lock(). */
+/* That process's task, or NULL; under rcu_read_lock(). */
 static struct task_struct *reader(void)
 {
-	return stapkit_session.reader > 0 ?
-		       pid_task(find_pid_ns((int)stapkit_session.reader, &init_pid_ns), PIDTYPE_TGID) :
-		       NULL;
+	s64 pid = stapkit_session.namespaces > 0 ? stapkit_session.namespaces : stapkit_session.reader;
+
+	return pid > 0 ? pid_task(find_pid_ns((int)pid, &init_pid_ns), PIDTYPE_TGID) : NULL;
 }
 
 static s64 pid_number(struct task_struct *task, enum pid_type type)

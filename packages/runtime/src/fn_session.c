@@ -26,15 +26,14 @@ s64 stapkit_fn_is_myproc(struct stapkit_context *c)
 	return uid_eq(current_uid(), stapkit_session.owner);
 }
 
-/* Runs on other machines are not of this module's making: it is the only one there is. */
 s64 stapkit_fn_remote_id(struct stapkit_context *c)
 {
-	return -1;
+	return stapkit_session.remote_id;
 }
 
 void stapkit_fn_remote_uri(struct stapkit_context *c, char *result)
 {
-	result[0] = '\0';
+	strscpy(result, stapkit_session.remote_uri, stapkit_string_size());
 }
 
 void stapkit_fn_module_size(struct stapkit_context *c, char *result)

@@ -21,7 +21,7 @@
 MODULE_LICENSE("Dual MIT/GPL");
 MODULE_DESCRIPTION("a stapkit script");
 
-struct stapkit_session stapkit_session;
+struct stapkit_session stapkit_session = { .remote_id = -1 };
 
 /* Serializes start, stop and unload. */
 static DEFINE_MUTEX(session_mutex);

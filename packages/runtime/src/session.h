@@ -26,8 +26,11 @@ struct stapkit_session {
 	s64 target;			/* target() */
 	s64 reader;			/* process that started the run: stp_pid() */
 	kuid_t owner;			/* and its user */
+	s64 namespaces;			/* process whose namespaces ns_pid() and the like go by; 0: the reader */
 	s32 timezone_offset;		/* seconds west of UTC, and the zone's name: as the reader told */
 	char timezone_name[32];
+	s32 remote_id;			/* remote_id() and remote_uri(): as the reader told; -1 and "" else */
+	char remote_uri[256];
 	u64 start_stamp;		/* when START and EXIT were due; 0 before */
 	u64 exit_stamp;
 	u64 end_stamp;

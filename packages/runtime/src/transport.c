@@ -71,7 +71,7 @@ static ssize_t control_input(const char __user *buffer, size_t size)
 
 static ssize_t control_write(struct file *file, const char __user *buffer, size_t size, loff_t *position)
 {
-	char text[64];
+	char text[320];
 	s64 target = 0;
 	int err;
 
@@ -88,6 +88,10 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 		err = stapkit_session_start(target);
 	} else if (sscanf(text, "timezone %d %31s", &stapkit_session.timezone_offset, stapkit_session.timezone_name) ==
 		   2) {
+		err = 0;
+	} else if (sscanf(text, "namespaces %lld", &stapkit_session.namespaces) == 1) {
+		err = 0;
+	} else if (sscanf(text, "remote %d %255s", &stapkit_session.remote_id, stapkit_session.remote_uri) == 2) {
 		err = 0;
 	} else if (strcmp(text, "exit") == 0) {
 		err = stapkit_session_stop();

@@ -132,8 +132,11 @@ class StaprunCommand {
 
   async #run(): Promise<number> {
     const options = this.#options;
-    if (options.targetPid !== undefined && !isProcess(options.targetPid)) {
-      return this.show([noSuchProcess(options.targetPid)]);
+    for (const [option, pid] of [
+      ['-x', options.targetPid],
+      ['-N', options.namespacesPid],
+    ] as const) {
+      if (pid !== undefined && !isProcess(pid)) return this.show([noSuchProcess(pid, option)]);
     }
     const lentTo = await this.#actAsInvoker();
     const { locateModule } = await import('./locate-module.js');
@@ -197,6 +200,8 @@ class StaprunCommand {
       output: (chunk) => this.#io.output(chunk),
       errors: (line) => this.#scriptLine(line),
       ...(options.targetPid === undefined ? {} : { targetPid: options.targetPid }),
+      ...(options.namespacesPid === undefined ? {} : { namespacesPid: options.namespacesPid }),
+      ...(options.remote === undefined ? {} : { remote: options.remote }),
       ...(options.command === undefined ? {} : { command: options.command }),
       ...(options.timeLimit === undefined ? {} : { timeLimit: options.timeLimit }),
       ...(options.readPause === undefined ? {} : { readPause: options.readPause }),

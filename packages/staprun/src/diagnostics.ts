@@ -180,8 +180,8 @@ export function endedEarly(name: string): Diagnostic {
   });
 }
 
-export function noSuchProcess(pid: number): Diagnostic {
-  return runError('no-such-process', `there is no process ${pid} (-x)`);
+export function noSuchProcess(pid: number, option: '-x' | '-N'): Diagnostic {
+  return runError('no-such-process', `there is no process ${pid} (${option})`);
 }
 
 export function noTerminal(): Diagnostic {

@@ -48,6 +48,8 @@ const STAPRUN_OPTIONS: readonly OptionEntry[] = [
     help: 'wait up to MS milliseconds for more output before reading: fewer wake-ups',
     group: RUN,
   },
+  { short: 'N', value: 'PID', help: 'the process whose namespaces ns_pid() and the like go by', group: RUN },
+  { short: 'r', value: 'N:URI', help: 'what the functions remote_id() and remote_uri() give', group: RUN },
   { long: 'timeout', value: 'SECS', help: 'end the run after SECS seconds', group: RUN },
   {
     short: 'M',

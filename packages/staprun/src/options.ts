@@ -14,6 +14,10 @@ export interface StaprunOptions {
   rename: boolean;
   command?: string;
   targetPid?: number;
+  /** The process whose namespaces count. */
+  namespacesPid?: number;
+  /** What remote_id() and remote_uri() give. */
+  remote?: { readonly id: number; readonly uri: string };
   outputName?: string;
   /** Megabytes of each CPU's buffer. */
   bufferMegabytes?: number;
@@ -150,6 +154,15 @@ export function readOptions(
       }
       case 'T':
         options.readPause = number(1, 3_600_000);
+        break;
+      case 'r': {
+        const match = /^(\d{1,9}):(\S{1,255})$/.exec(value);
+        if (match) options.remote = { id: Number(match[1]), uri: match[2]! };
+        else complain('bad-remote', `-r takes N:URI, a number and a name without blanks, not "${value}"`);
+        break;
+      }
+      case 'N':
+        options.namespacesPid = number(1, 4_194_304);
         break;
       case 'G':
         addSetting(value);

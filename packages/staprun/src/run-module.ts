@@ -237,6 +237,9 @@ class ModuleRun {
     const since = kernelTime();
     try {
       await this.#tellTimeZone();
+      const { remote, namespacesPid } = this.#options;
+      if (namespacesPid !== undefined) await this.#channel.command(`namespaces ${namespacesPid}`);
+      if (remote) await this.#channel.command(`remote ${remote.id} ${remote.uri}`);
       await this.#channel.command(target === undefined ? 'start' : `start ${target}`);
       this.#options.onStarted?.(this.#module.name, this.#description);
     } catch (error) {

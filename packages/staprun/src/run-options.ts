@@ -26,6 +26,10 @@ export interface RunOptions {
   commandUser?: { readonly uid: number; readonly gid: number };
   /** Where the `-c` and system() commands read and write; standard input, output and error of ours by default. */
   commandStdio?: () => StdioOptions;
+  /** The process whose namespaces ns_pid() and the like go by (`-N`); our own by default. */
+  namespacesPid?: number;
+  /** What remote_id() and remote_uri() give (`-r`). */
+  remote?: { readonly id: number; readonly uri: string };
   /** Globals and limits to set when the module is loaded, `name=value` each (`-G`). */
   moduleParameters?: readonly string[];
   /** Size of each CPU's buffer in the kernel, in bytes; the module's own by default. */

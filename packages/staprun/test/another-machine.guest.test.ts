@@ -22,6 +22,11 @@ beforeAll(async () => {
   execFileSync('pnpm', ['nx', 'run', 'staprun:executable'], { cwd: root, stdio: 'pipe' });
   build('spm_hello', 'global name = "World" probe begin { printf("Hello %s!\\n", name) exit() }');
   build('spm_idle', 'probe begin { printf("begin %d\\n", target()) warn("careful") } probe end { printf("end\\n") }');
+  build(
+    'spm_names',
+    `probe kernel.function("__do_sys_getppid") { if (execname() == "perl") { printf("process %d\\n", ns_pid()) exit() } }
+     probe begin { printf("remote %d %s\\n", remote_id(), remote_uri()) }`,
+  );
   change('spm_build', 'kernel_build_id=', (at, bytes) => {
     bytes[at] = bytes[at] === 0x30 ? 0x31 : 0x30;
   });
@@ -93,6 +98,15 @@ test('one file and Node are enough, with every option', async () => {
     /^Hello World!\nHello there!\nHello setting!\nHello World!\n0\n0\nbegin 0\nend\nWARNING: careful\ngone\nbegin 0\nend\n$/,
   );
   expect(ran.errors).toContain('To reconnect, type "staprun -A spm_idle"');
+});
+
+test('-N says whose namespaces count, -r which run of --remote it is', async () => {
+  const ran = await shell(`
+    unshare -fp perl -e '$SIG{USR1} = sub { getppid; exit }; sleep 1000' & until_ 'T=$(pgrep -x perl)'
+    node $B/staprun.cjs -N $T -r 3:ssh://there $D/spm_names.ko > out & P=$!; until_ 'grep -qs remote out'
+    kill -USR1 $T; wait $P; echo $?; cat out; node $B/staprun.cjs -N 4194303 $D/spm_names.ko; echo $?`);
+  expect(ran.output).toBe('0\nremote 3 ssh://there\nprocess 1\n1\n');
+  expect(ran.errors).toContain('there is no process 4194303 (-N)');
 });
 
 test('the executable needs no Node', async () => {

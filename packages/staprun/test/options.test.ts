@@ -29,6 +29,13 @@ test('values may be attached, and flags joined', () => {
   expect(read('-wvx12 m').options).toMatchObject({ suppressWarnings: true, verbosity: 1, targetPid: 12, module: 'm' });
 });
 
+test('-r names the run among those of --remote, -N a process whose namespaces count', () => {
+  expect(read('-r 2:ssh://root@host:22 m').options.remote).toEqual({ id: 2, uri: 'ssh://root@host:22' });
+  expect(messages('-r host m')).toEqual(['-r takes N:URI, a number and a name without blanks, not "host"']);
+  expect(read('-N 12 m').options.namespacesPid).toBe(12);
+  expect(messages('-N x m')).toEqual(['-N takes a number from 1 to 4194304, not "x"']);
+});
+
 test('long options take their values both ways', () => {
   expect(read('--timeout 5 m').options.timeLimit).toBe(5000);
   expect(read('--timeout=5 m').options.timeLimit).toBe(5000);

@@ -231,6 +231,16 @@ export const STAP_OPTIONS = [
     group: RUN,
   },
   {
+    long: 'target-namespaces',
+    value: 'PID',
+    help: 'go by the namespaces of PID in namespace-aware functions',
+    manual: [
+      'The functions `ns_pid()`, `ns_uid()` and the like go by the namespaces of the process PID, instead of those of stap.',
+    ],
+    complete: 'pid',
+    group: RUN,
+  },
+  {
     short: 'o',
     value: 'FILE',
     help: 'send script output to FILE; strftime(3) formats are expanded',
@@ -402,7 +412,5 @@ export const STAP_REFUSED: readonly { readonly name: string; readonly why: strin
     why: 'set limits with ulimit or prlimit(1)',
   })),
   { name: '--save-uprobes', why: 'user-space probes need no module of their own' },
-  { name: '--target-namespaces', why: 'namespaces are those of the stap process' },
-  { name: '--target-namespace', why: 'namespaces are those of the stap process' },
   { name: '--example', why: 'name the script’s file' },
 ];
