@@ -18,10 +18,19 @@ const COUNTS = new Set(['count', 'len', 'length', 'size', 'sigsetsize']);
 const OPENS = new Set(['open', 'openat']);
 const O_CREAT_OR_TMPFILE = '0x400040';
 
+/** Calls whose alias stands for a later call of the same kind too; its variable `name` tells which it was. */
+const ALSO = [
+  ['pipe', 'pipe2'],
+  ['getdents', 'getdents64'],
+];
+
 /** Variables that hold the words of execve(2). */
 const VECTORS = { argv: 'args', envp: 'env_str' };
 
-const NAMES = new Set(['type', 'name', 'description', 'value']);
+const NAMES = new Set(['type', 'name', 'description', 'value', 'new_root', 'old_root', 'domainname']);
+
+/** Where the argument behind another is. */
+const next = (register) => REGISTERS[REGISTERS.indexOf(register) + 1];
 
 /** What an argument adds to an alias: its variables, and its part of argstr. */
 function describe({ name, kind, table }, register) {
@@ -43,6 +52,12 @@ function describe({ name, kind, table }, register) {
       return { lines: [`${name}_uaddr = ${raw}`], format: '%#x', value: `${name}_uaddr` };
     case 'o':
       return { lines: [`${name} = ${raw} & 0177777`], format: '%#o', value: name };
+    case 'm':
+      return {
+        lines: [`${name} = ${raw} & 0177777`, `${name}_str = __syscall_file_mode(${name})`],
+        format: '%s',
+        value: `${name}_str`,
+      };
     case 's': {
       // `name` is the call's own name, so a string argument of that name goes by name_str.
       const variable = NAMES.has(name) ? `${name}_str` : name;
@@ -81,12 +96,32 @@ function describe({ name, kind, table }, register) {
         format: '%s',
         value: `${name}_str`,
       };
+    case 'S':
+      return {
+        lines: [
+          `${name} = ${raw}`,
+          `${name}_uaddr = ${raw}`,
+          `${name}_str_unquoted = user_string_nofault(${name})`,
+          `${name}_str = user_string_quoted(${name})`,
+        ],
+        format: '%s',
+        value: `${name}_str`,
+      };
+    case 'j':
+    case 'J': {
+      const variable = kind === 'J' ? name : `${name}_uaddr`;
+      return {
+        lines: [`${variable} = ${raw}`, `${name}_str = __syscall_${table}(${variable})`],
+        format: '%s',
+        value: `${name}_str`,
+      };
+    }
     case 'b':
-      // The bytes that go out, as many as the third argument says.
+      // The bytes that go out, as many as the argument behind them says.
       return {
         lines: [
           `${name}_uaddr = ${raw}`,
-          `${name}_str = user_buffer_quoted(${name}_uaddr, ${REGISTER}dx, ${MOST_BYTES})`,
+          `${name}_str = user_buffer_quoted(${name}_uaddr, ${REGISTER}${next(register)}, ${MOST_BYTES})`,
         ],
         format: '%s',
         value: `${name}_str`,
@@ -108,7 +143,7 @@ function describe({ name, kind, table }, register) {
       return {
         lines: [
           `${name}_uaddr = ${raw}`,
-          `${name}_str = __syscall_address(${name}_uaddr, ${REGISTER}${REGISTERS[REGISTERS.indexOf(register) + 1]})`,
+          `${name}_str = __syscall_address(${name}_uaddr, ${REGISTER}${next(register)})`,
         ],
         format: '%s',
         value: `${name}_str`,
@@ -196,7 +231,8 @@ function collect(mask, numbers, bits) {
  */
 export function buildSyscalls(table, constants) {
   const files = buildConstants(constants);
-  for (const line of table.split('\n')) {
+  // A call's line, and those that add variables to it.
+  for (const [line, ...more] of table.split(/\n(?!\+)/).map((part) => part.split('\n+ '))) {
     if (line === '' || line.startsWith('#')) continue;
     const [head, ...words] = line.split(' ');
     const [name, symbol = head] = head.split('=');
@@ -214,15 +250,14 @@ export function buildSyscalls(table, constants) {
     const argstr = OPENS.has(name)
       ? `(flags & ${O_CREAT_OR_TMPFILE}) ? ${text(described)} : ${text(described.slice(0, -1))}`
       : text(described);
-    const body = [`name = "${name}"`, ...described.flatMap((one) => one.lines), `argstr = ${argstr}`];
+    const assignments = [...described.flatMap((one) => one.lines), ...more];
+    const body = [`name = "${name}"`, ...assignments, `argstr = ${argstr}`];
     // A call without arguments may only be there under its inner name.
     const point = (suffix) =>
       described.length > 0
         ? `kernel.function("__x64_sys_${symbol}")${suffix}`
         : `kernel.function("__x64_sys_${symbol}")${suffix}!, kernel.function("__do_sys_${symbol}")${suffix}`;
-    const variables = described
-      .flatMap((one) => one.lines)
-      .map((one) => ` * @${one.slice(0, one.indexOf(' '))}: An argument\n`);
+    const variables = assignments.map((one) => ` * @${one.slice(0, one.indexOf(' '))}: An argument\n`);
     files.set(
       `syscall_${name}.stp`,
       `// The system call ${name}. Made by scripts/build-syscalls.mjs from scripts/syscalls.txt; do not edit it.
@@ -256,6 +291,13 @@ probe nd_syscall.${name} = syscall.${name} { }
 probe nd_syscall.${name}.return = syscall.${name}.return { }
 `,
     );
+  }
+  for (const [call, other] of ALSO) {
+    const name = `syscall_${call}.stp`;
+    const text = files.get(name);
+    const heads = files.get(`syscall_${other}.stp`).match(/^probe syscall\.[^}]*\}\n/gm);
+    const more = heads.map((head) => head.replace(`syscall.${other}`, `syscall.${call}`)).join('\n');
+    files.set(name, text.replace(`probe nd_syscall.${call} `, `${more}\nprobe nd_syscall.${call} `));
   }
   return files;
 }
