@@ -36,11 +36,17 @@ export function cacheFolder(env: Environment): string {
 export function ensureCacheFolder(folder: string): void {
   try {
     // Step by step: in a file system that takes no folders at all, such as /proc, Node's own recursion never ends.
-    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
+    const facts = statSync(folder, { throwIfNoEntry: false });
+    if (facts?.isDirectory()) {
+      expectNobodyElse(realpathSync(folder));
+      return;
+    }
     const parent = dirname(folder);
     if (parent !== folder) ensureCacheFolder(parent);
     mkdirSync(folder);
   } catch (error) {
+    if (error instanceof DiagnosticError && error.diagnostics.some(({ code }) => code === 'driver/cache-of-others'))
+      throw error;
     if (error instanceof DiagnosticError || (error as NodeJS.ErrnoException).code === 'EEXIST') {
       if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
       if (error instanceof DiagnosticError) throw error;
@@ -52,6 +58,33 @@ export function ensureCacheFolder(folder: string): void {
       message: `the cache folder ${folder} can't be made: ${(error as Error).message}`,
       hints: ['$XDG_CACHE_HOME or $SYSTEMTAP_DIR names another place'],
     });
+  }
+}
+
+/**
+ * Refuses a cache folder that another user could put things into or exchange: what lies in it is loaded into the kernel.
+ *
+ * @param folder without symbolic links
+ */
+function expectNobodyElse(folder: string): void {
+  for (let part = folder; ; part = dirname(part)) {
+    const { uid, mode } = statSync(part);
+    const foreign = uid !== 0 && uid !== process.getuid?.();
+    // In a sticky folder others can make things, but not exchange what is there.
+    const open = (mode & 0o002) !== 0 && ((mode & 0o1000) === 0 || part === folder);
+    if (foreign || open) {
+      throw new DiagnosticError({
+        code: 'driver/cache-of-others',
+        severity: 'error',
+        class: 'usage',
+        message: `the cache folder ${folder} can't be trusted: ${part} ${foreign ? 'belongs to another user' : 'can be written by everybody'}`,
+        hints: [
+          '$XDG_CACHE_HOME or $SYSTEMTAP_DIR names another place',
+          'with sudo -E, $HOME is still the user’s: use sudo -H',
+        ],
+      });
+    }
+    if (part === dirname(part)) return;
   }
 }
 

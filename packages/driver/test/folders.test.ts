@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DiagnosticError } from '@stapkit/pass';
 import { expect, test } from 'vitest';
@@ -24,6 +24,20 @@ test('a cache folder is made with its parents, and one that can not be made is a
   for (const impossible of ['/proc/stapkit/cache', '/dev/null/cache']) {
     expect(() => ensureCacheFolder(impossible)).toThrow(DiagnosticError);
   }
+});
+
+test('a cache folder that others can put things into, or exchange, is refused', () => {
+  const folder = scratchFolder();
+  const inside = join(folder, 'open/cache');
+  mkdirSync(inside, { recursive: true });
+  ensureCacheFolder(inside);
+  chmodSync(join(folder, 'open'), 0o777);
+  expect(() => ensureCacheFolder(inside)).toThrow(/open can be written by everybody/);
+  // Where it is sticky nobody can exchange what is ours.
+  chmodSync(join(folder, 'open'), 0o1777);
+  ensureCacheFolder(inside);
+  chmodSync(inside, 0o1777);
+  expect(() => ensureCacheFolder(inside)).toThrow(/cache can be written by everybody/);
 });
 
 test('the next run removes what a killed one has left, and nothing that is in use or kept', async () => {

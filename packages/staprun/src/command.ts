@@ -1,7 +1,7 @@
 // The command of `-c`: its process exists before the probes are armed, because the script must know its pid, but it
 // begins only afterwards.
-import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { type ChildProcess, type StdioOptions, spawn, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { DiagnosticError } from '@stapkit/pass';
 import { asRoot } from './as-root.js';
 import { commandFailed } from './diagnostics.js';
@@ -97,8 +97,21 @@ function spawnAs(argv: readonly string[], user: CommandUser | undefined, stdio: 
   if (!user || user.uid === us || us !== 0) return spawn(argv[0]!, argv.slice(1), { stdio });
   const setpriv = ['/usr/bin/setpriv', '/bin/setpriv'].find((path) => existsSync(path));
   if (setpriv) {
-    const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, '--init-groups', '--'];
+    // setpriv refuses --init-groups for a number that has no name; such a user is in no groups either.
+    const groups = hasName(user.uid) ? '--init-groups' : '--clear-groups';
+    const identity = [`--reuid=${user.uid}`, `--regid=${user.gid}`, groups, '--'];
     return asRoot(() => spawn(setpriv, [...identity, ...argv], { stdio }));
   }
   return asRoot(() => spawn(argv[0]!, argv.slice(1), { stdio, uid: user.uid, gid: user.gid }));
+}
+
+/** True for a user that this machine knows by name: in /etc/passwd, or in what else the C library asks (LDAP, …). */
+function hasName(uid: number): boolean {
+  try {
+    const lines = readFileSync('/etc/passwd', 'latin1').split('\n');
+    if (lines.some((line) => line.split(':')[2] === String(uid))) return true;
+  } catch {
+    // Then only getent(1) can tell.
+  }
+  return spawnSync('getent', ['passwd', String(uid)], { stdio: 'ignore' }).status === 0;
 }

@@ -1,6 +1,7 @@
 // The files of `-o`: names with strftime(3) formats, one file after another by size (`-S`) or on demand (SIGUSR2), the
 // oldest removed. No line is cut at a boundary.
-import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, open, unlink } from 'node:fs/promises';
 import { DiagnosticError } from '@stapkit/pass';
 import { outputFailed } from './diagnostics.js';
 import { reasonOf } from './kernel-port.js';
@@ -147,7 +148,7 @@ export class OutputFiles {
     const { name, size, count, now = () => new Date() } = this.#options;
     const base = strftime(name, now());
     this.#path = size !== undefined || this.#number > 0 ? `${base}.${this.#number}` : base;
-    this.#handle = await this.#guarded(() => open(this.#path, 'w', 0o644));
+    this.#handle = await this.#guarded(() => openForWriting(this.#path));
     this.#written = 0;
     this.#atLineStart = true;
     this.#kept.push(this.#path);
@@ -162,6 +163,22 @@ export class OutputFiles {
     } catch (error) {
       throw new DiagnosticError(outputFailed(this.#path, reasonOf(error)));
     }
+  }
+}
+
+/**
+ * Opens a file and empties it. A symbolic link that another user has put there is not followed: in a folder such as /tmp
+ * it would let that user say which file root writes to.
+ */
+async function openForWriting(path: string): Promise<FileHandle> {
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC;
+  try {
+    return await open(path, flags | constants.O_NOFOLLOW, 0o644);
+  } catch (error) {
+    const facts = await lstat(path).catch(() => undefined);
+    if (!facts?.isSymbolicLink()) throw error;
+    if (facts.uid !== 0 && facts.uid !== process.geteuid?.()) throw new Error('it is a symbolic link of another user');
+    return await open(path, flags, 0o644);
   }
 }
 

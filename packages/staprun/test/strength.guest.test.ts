@@ -1,7 +1,8 @@
 // That staprun stands what happens to programs: floods, stopped readers, SIGKILL, closed terminals and pipes, full disks.
 // STAPKIT_STRENGTH=full makes the flood last 30 seconds and kills staprun 200 times; without it the file takes a minute.
+// It can be run in parts then: `vitest run … -t 'part 1'`.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,7 +12,9 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const full = process.env['STAPKIT_STRENGTH'] === 'full';
 const seconds = full ? 30 : 4;
-const kills = full ? 200 : 12;
+/** Kills of one part; all of them are 200. */
+const kills = full ? 50 : 10;
+const parts = full ? 4 : 1;
 
 /** What waits for a thing that never comes ends; a busy machine may take its time. */
 vi.setConfig({ testTimeout: 240_000 });
@@ -32,6 +35,7 @@ beforeAll(async () => {
      probe end { foreach (c in n) all += n[c]  printf("produced %d\\n", all) }`,
     ['-g', '--suppress-time-limits'],
   );
+  build('sps_number', 'global n = 1 probe begin { println(n) exit() }');
   build('sps_busy', 'global n probe timer.profile, vfs.read { printf("%d\\n", n++) }');
   build(
     'sps_target',
@@ -122,15 +126,15 @@ test('the same with a reader that is stopped for a while', async () => {
   checkFlood((await shell(flood(`sleep 1; kill -STOP $P; sleep ${full ? 5 : 2}; kill -CONT $P`))).output);
 });
 
-test(
-  'killed at any moment, it leaves no module',
+test.each(Array.from({ length: parts }, (_, part) => part + 1))(
+  'killed at any moment, it leaves no module (part %i)',
   async () => {
     // Before it loads, while it loads, in the begin probes, while it runs.
     const ran = await shell(`
     for i in $(seq ${kills}); do
       $S -b 1 $D/sps_busy.ko > /dev/null 2>&1 & P=$!
       [ $((i % 3)) = 0 ] && until_ '[ -e /proc/stapkit/sps_busy/control ]'
-      sleep $((RANDOM % 2)).$((RANDOM % 900 + 100)); kill -KILL $P; wait $P; gone
+      sleep 0.$((RANDOM % 900 + 100)); kill -KILL $P; wait $P; gone
     done 2> /dev/null | sort | uniq -c`);
     expect(ran.output.trim()).toBe(`${kills} gone`);
   },
@@ -158,6 +162,54 @@ test('a full disk at -o is told of, and ends the run', async () => {
   expect(ran.output).toMatch(/^1\ngone\n/);
 });
 
+test('a module that the kernel refuses: its words are shown, and nothing is left', async () => {
+  // A name that the kernel does not have in place of one that it has.
+  const file = readFileSync(join(folder, 'sps_idle.ko'));
+  const name = Buffer.from('\0ktime_get_mono_fast_ns\0');
+  const at = file.indexOf(name);
+  expect(at).toBeGreaterThan(0);
+  for (let next = at; next !== -1; next = file.indexOf(name, next + 1))
+    file.write('X', next + name.length - 2, 'latin1');
+  writeFileSync(join(folder, 'sps_symbol.ko'), file);
+  writeFileSync(join(folder, 'sps_short.ko'), file.subarray(0, 4000));
+  const ran = await shell(`
+    $S $D/sps_symbol.ko; echo $?; $S $D/sps_short.ko; echo $?; $S $D/flood.c; echo $?; $S $D/sps_number.ko n=words; echo $?; gone`);
+  expect(ran.output).toBe('1\n1\n1\n1\ngone\n');
+  const messages = ran.errors.split(/^ERROR: /m).slice(1);
+  expect(messages[0]).toMatch(
+    /couldn't insert module 'sps_idle'[\s\S]*Unknown symbol ktime_get_mono_fast_nX[\s\S]*hint: /,
+  );
+  expect(messages[1]).toMatch(/sps_short.ko" is not a kernel module/);
+  expect(messages[2]).toMatch(/flood.c" is not a kernel module/);
+  expect(messages[3]).toMatch(/couldn't insert module 'sps_number'[\s\S]*hint: check the module options/);
+});
+
+test('of two that start at once with one module, one runs and the other says why it does not', async () => {
+  const ran = await shell(`
+    for i in 1 2 3; do
+      $S $D/sps_idle.ko > o1 2> e1 & A=$!; $S $D/sps_idle.ko > o2 2> e2 & B=$!
+      wait -n; echo $?; until_ 'grep -qs begin o1 o2'; kill -INT $A $B 2> /dev/null; wait; cat o1 o2; cat e1 e2 >&2; gone
+    done`);
+  expect(ran.output).toBe('1\nbegin\nend\ngone\n'.repeat(3));
+  expect(ran.errors.match(/^ERROR: .*$/gm)).toHaveLength(3);
+  expect(ran.errors).toMatch(/a module of this name is loaded already|is in the hands of another staprun/);
+});
+
+test('what another user has put into the way is not followed', async () => {
+  // Without the kernel's own protection.
+  const ran = await shell(`
+    P=$(cat /proc/sys/fs/protected_symlinks); echo 0 > /proc/sys/fs/protected_symlinks
+    mkdir shared; chmod 1777 shared; chmod 755 .; setpriv --reuid=65534 --clear-groups ln -s /etc/victim shared/out; ln -s $PWD/mine shared/own
+    $S --timeout 1 -o shared/out $D/sps_idle.ko; echo $?; ls /etc/victim
+    $S --timeout 1 -o shared/own $D/sps_idle.ko; echo $?; cat mine
+    mkdir theirs; chown 65534 theirs; XDG_CACHE_HOME=$PWD/theirs ${root}stap -r $(uname -r) -p4 -e 'probe begin { exit() }'; echo $?
+    echo $P > /proc/sys/fs/protected_symlinks; gone`);
+  expect(ran.output).toBe('1\n0\nbegin\nend\n1\ngone\n');
+  expect(ran.errors).toContain('writing to shared/out failed: it is a symbolic link of another user');
+  expect(ran.errors).toContain("cannot access '/etc/victim'");
+  expect(ran.errors).toMatch(/the cache folder \S+ can't be trusted: \S+theirs belongs to another user/);
+});
+
 test('a second Ctrl-C does not wait for output that nobody takes', async () => {
   const ran = await shell(`
     mkfifo pipe; sleep 1000 < pipe & R=$!
@@ -169,9 +221,16 @@ test('a second Ctrl-C does not wait for output that nobody takes', async () => {
 test('-c begins when everything is armed, as the user who called sudo, and its status is told', async () => {
   const ran = await shell(`
     echo 'cat /etc/hostname > /dev/null; id -u; exit 3' > command; chmod 755 . command
+    SUDO_UID=54321 SUDO_GID=54322 $S -c '(id -u; id -G) >&2' $D/sps_idle.ko; echo $?
     SUDO_UID=65534 SUDO_GID=65534 $S -c "sh ./command" $D/sps_armed.ko; echo $?; gone`);
+  // A number without a name is in no other groups.
+  expect(ran.errors).toMatch(/^54321\n54322\n/);
+  const nameless = 'begin\nend\n0\n';
+  expect(ran.output.startsWith(nameless)).toBe(true);
   // The very first file that the command opens is seen: its shell's libraries.
-  expect(ran.output).toMatch(/^65534\n[\s\S]*^\/etc\/ld.so.cache 65534\n[\s\S]*^\.\/command 65534\n[\s\S]*1\ngone\n$/m);
+  expect(ran.output.slice(nameless.length)).toMatch(
+    /^65534\n[\s\S]*^\/etc\/ld.so.cache 65534\n[\s\S]*^\.\/command 65534\n[\s\S]*1\ngone\n$/m,
+  );
   expect(ran.errors).toContain('WARNING: Child process exited with status 3');
 });
 
