@@ -1,6 +1,7 @@
 // Reads a command line by a table of options, as getopt_long(3) does, because that is what scripts and fingers rely on:
 // options anywhere up to `--`, letters in a bunch (`-vg`), values glued on (`-p4`), long names cut short where that is
-// unambiguous, optional values only behind `=`. The libraries for command lines each leave some of that out.
+// unambiguous, optional values only behind `=`. Node's parseArgs does the reading; names cut short and the messages are ours.
+import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { type Diagnostic, DiagnosticError, nearestNames } from '@stapkit/pass';
 import { type OptionEntry, optionForms } from '@stapkit/pass/manual';
 
@@ -33,52 +34,72 @@ export function getOptions(
   table: readonly OptionEntry[],
   settings: GetOptionsSettings,
 ): GotOptions {
+  const tokens = tokensOf(argv, table, settings);
   const values = new Map<string, (string | true)[]>();
   const operands: string[] = [];
-  const take = (entry: OptionEntry, value: string | true): void => {
-    const key = optionKey(entry);
-    values.set(key, [...(values.get(key) ?? []), value]);
-  };
-  for (let index = 0; index < argv.length; index++) {
-    const word = argv[index]!;
-    if (word === '--') {
-      operands.push(...argv.slice(index + 1));
-      break;
-    }
-    if (word.startsWith('--')) {
-      const equals = word.indexOf('=');
-      const name = equals === -1 ? word.slice(2) : word.slice(2, equals);
-      const entry = findLong(name, table, settings, operands.length > 0);
-      const attached = equals === -1 ? undefined : word.slice(equals + 1);
-      if (entry.value === undefined) {
-        if (attached !== undefined) throw usage('extra-value', `option '--${entry.long}' doesn't allow an argument`);
-        take(entry, true);
-      } else if (attached !== undefined) take(entry, attached);
-      else if (entry.optional) take(entry, true);
-      else if (index + 1 < argv.length) take(entry, argv[++index]!);
-      else throw usage('missing-value', `option '--${entry.long}' requires an argument`, [form(entry)]);
-      continue;
-    }
-    if (word === '-' || !word.startsWith('-')) {
-      operands.push(word);
-      continue;
-    }
-    for (let at = 1; at < word.length; at++) {
-      const letter = word[at]!;
-      const entry = table.find(({ short }) => short === letter);
-      if (!entry) throw unknownLetter(word, letter, table, settings, operands.length > 0);
-      if (entry.value === undefined) {
-        take(entry, true);
-        continue;
+  for (const token of tokens) {
+    if (token.kind === 'positional') operands.push(token.value);
+    if (token.kind !== 'option') continue;
+    const { name, rawName, value, inlineValue } = token;
+    if (!rawName.startsWith('--')) {
+      const entry = table.find(({ short }) => short === name);
+      if (!entry) throw unknownLetter(argv[token.index]!, name, table, settings, operands.length > 0);
+      if (entry.value !== undefined && value === undefined) {
+        throw usage('missing-value', `option requires an argument -- '${name}'`, [form(entry)]);
       }
-      const attached = word.slice(at + 1);
-      if (attached !== '') take(entry, attached);
-      else if (index + 1 < argv.length) take(entry, argv[++index]!);
-      else throw usage('missing-value', `option requires an argument -- '${letter}'`, [form(entry)]);
-      break;
+    } else {
+      const entry = findLong(name, table, settings, operands.length > 0);
+      if (entry.value === undefined && inlineValue) {
+        throw usage('extra-value', `option '--${entry.long}' doesn't allow an argument`);
+      }
+      if (entry.value !== undefined && !entry.optional && value === undefined) {
+        throw usage('missing-value', `option '--${entry.long}' requires an argument`, [form(entry)]);
+      }
     }
+    const entry = table.find(({ short, long, alias }) => [short, long, alias].includes(name))!;
+    const key = optionKey(entry);
+    values.set(key, [...(values.get(key) ?? []), value ?? true]);
   }
   return { values, operands };
+}
+
+/**
+ * Node's own reader takes the words apart. It knows no long names that are cut short: they are written out first, from left
+ * to right, since whether the next word is a value depends on the name.
+ */
+function tokensOf(argv: readonly string[], table: readonly OptionEntry[], settings: GetOptionsSettings) {
+  const options: NonNullable<ParseArgsConfig['options']> = {};
+  for (const { short, long, alias, value, optional } of table) {
+    // An optional value only stands behind `=`, where a boolean's is given too.
+    const type = value !== undefined && !optional ? 'string' : 'boolean';
+    for (const name of [long, alias]) if (name !== undefined) options[name] = { type };
+    // Node files an option under its long name; each of ours that has a letter goes by that.
+    if (short !== undefined) options[short] = { type, short };
+  }
+  const words = [...argv];
+  for (;;) {
+    const { tokens } = parseArgs({ args: words, options, strict: false, allowPositionals: true, tokens: true });
+    const cut = tokens.find(
+      (token) => token.kind === 'option' && token.rawName.startsWith('--') && !isLong(token.name, table),
+    );
+    if (cut?.kind !== 'option') return tokens;
+    const behindScript = tokens.some(({ kind, index }) => kind === 'positional' && index < cut.index);
+    // One that means nothing is met, and told, in its turn.
+    const unknownBefore = tokens.some(
+      (token) =>
+        token.kind === 'option' &&
+        token.index < cut.index &&
+        !token.rawName.startsWith('--') &&
+        !table.some(({ short }) => short === token.name),
+    );
+    if (unknownBefore) return tokens;
+    const entry = findLong(cut.name, table, settings, behindScript);
+    words[cut.index] = `--${entry.long}${words[cut.index]!.slice(cut.rawName.length)}`;
+  }
+}
+
+function isLong(name: string, table: readonly OptionEntry[]): boolean {
+  return table.some(({ long, alias }) => long === name || alias === name);
 }
 
 function findLong(
