@@ -3,6 +3,7 @@ import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { connectGuest } from '@stapkit/vm';
 import { describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { command, root, scratchFolder, stap } from './harness.js';
 
 /** Runs a shell script in the shared guest, with this checkout's programs in front of PATH. */
@@ -196,6 +197,24 @@ describe('output', () => {
     });
     expect(readdirSync(folder).some((name) => /^stpd_cpu\d+$/.test(name))).toBe(true);
   });
+
+  test('--json rows and events fit the schema that stap types prints beforehand', async () => {
+    const script = 'probe begin { printf("%d %s\\n", pid(), execname()) warn("w") error("e") }';
+    const types = await stap(['types', '--vm', '--json-schema', '-e', script]);
+    expect(types.status).toBe(0);
+    const schema = z.fromJSONSchema(JSON.parse(types.stdout));
+    const { stdout } = await vm('--json', '-e', script);
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(events.map(({ event }) => event)).toEqual(['start', 'print', 'warning', 'error', 'end']);
+    for (const event of events) expect(schema.safeParse(event).success, JSON.stringify(event)).toBe(true);
+    expect(schema.safeParse({ ...events[1], row: { pid: 'x' } }).success).toBe(false);
+    expect((await stap(['types', '--vm', '-e', script])).stdout).toContain(
+      'export type ScriptEvent = Print1 | OtherEvent;',
+    );
+  });
 });
 
 describe('--monitor', () => {
@@ -203,6 +222,46 @@ describe('--monitor', () => {
     const ended = await vm('--monitor', '-e', 'probe begin { exit() }');
     expect(ended.status).toBe(1);
     expect(ended.stderr).toContain('a monitor needs a terminal');
+  });
+
+  test('shows the run on a terminal, switches probes and resets globals by its keys', async () => {
+    const log = join(scratchFolder(), 'screen');
+    const script =
+      'global count, seen probe timer.ms(50) { count++ seen[execname()]++ } probe timer.ms(300) { printf("tick\\n") foreach (x in seen) { if (x == "") next } if (count < 0) exit() } probe end { println("bye") }';
+    // Keys go in when the screen shows what they depend on.
+    const driver = `
+const { spawn } = require('node:child_process');
+const child = spawn('script', ['-qfec', process.argv[1], process.argv[2]], { stdio: ['pipe', 'pipe', 'inherit'] });
+const steps = [
+  [/ 0 +on +[1-9]\\d* .*timer\\.ms\\(50\\)/, 't0\\r'],
+  [/ 0 +off +\\d+ /, 'c'],
+  [/count: 0\\b/, 'r'],
+  [/ 0 +on +\\d+ [^]*count: [1-9]|count: [1-9][^]* 0 +on /, 'p'],
+  [/ 1 +off +\\d+ /, 's'],
+  [/probes, by hits:/, 'q'],
+];
+let screen = '';
+child.stdout.on('data', (chunk) => {
+  screen = (screen + chunk).slice(-20000);
+  const now = screen.slice(screen.lastIndexOf('\\x1b[H', screen.lastIndexOf('\\x1b[H') - 1));
+  if (steps.length > 0 && steps[0][0].test(now)) { child.stdin.write(steps.shift()[1]); screen = ''; }
+});
+child.on('close', (code) => { console.log('left ' + steps.length + ' status ' + code); });
+setTimeout(() => child.kill(), 100000).unref();
+`;
+    const quoted = script.replaceAll('"', '\\"');
+    const ended = await command([
+      'node',
+      '-e',
+      driver,
+      `stty rows 40 cols 120; ${root}/stap --vm --monitor=1 -e "${quoted}"`,
+      log,
+    ]);
+    expect(ended.stdout, readFileSync(log, 'utf8').slice(-3000)).toBe('left 0 status 0\n');
+    const screen = readFileSync(log, 'utf8');
+    expect(screen).toMatch(/up 00:00:\d\d {2}module stap_\w+ {2}user \S+ \(0\) {2}memory \d+ kB/);
+    expect(screen).toContain('tick');
+    expect(screen).toMatch(/\x1b\[\?1049l[\s\S]*bye/);
   });
 });
 
