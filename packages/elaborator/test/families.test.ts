@@ -77,6 +77,69 @@ test('whoever reads programs makes process points of places', () => {
   ]);
 });
 
+// Every documented form of a place in a program (stapprobes(3stap), USER-SPACE), and what it asks for.
+const PROGRAM_FORMS: readonly [point: string, query: ProgramQuery][] = [
+  ['process("p").function("f")', { path: 'p', what: { kind: 'function', name: 'f' } }],
+  ['process("p").function("f").call', { path: 'p', what: { kind: 'function', name: 'f', only: 'call' } }],
+  ['process("p").function("f").inline', { path: 'p', what: { kind: 'function', name: 'f', only: 'inline' } }],
+  ['process("p").function("f").exported', { path: 'p', what: { kind: 'function', name: 'f', only: 'exported' } }],
+  ['process("p").function("f").return', { path: 'p', what: { kind: 'function', name: 'f', only: 'return' } }],
+  ['process("p").function("f").label("l")', { path: 'p', what: { kind: 'function', name: 'f', label: 'l' } }],
+  ['process("p").function("f").callee("g")', { path: 'p', what: { kind: 'function', name: 'f', callee: 'g' } }],
+  ['process("p").function("f").callees', { path: 'p', what: { kind: 'function', name: 'f', callees: 1 } }],
+  ['process("p").function("f").callees(3)', { path: 'p', what: { kind: 'function', name: 'f', callees: 3 } }],
+  ['process("p").function(16).call', { path: 'p', what: { kind: 'function', address: '16', only: 'call' } }],
+  [
+    'process("p").statement("*@f.c:5")',
+    { path: 'p', what: { kind: 'statement', name: '*@f.c:5', absolute: false, nearest: false } },
+  ],
+  [
+    'process("p").statement("*@f.c:5").nearest',
+    { path: 'p', what: { kind: 'statement', name: '*@f.c:5', absolute: false, nearest: true } },
+  ],
+  [
+    'process(7).statement(16)',
+    { pid: '7', what: { kind: 'statement', address: '16', absolute: false, nearest: false } },
+  ],
+  [
+    'process(7).statement(16).absolute',
+    { pid: '7', what: { kind: 'statement', address: '16', absolute: true, nearest: false } },
+  ],
+  ['process("p").mark("m")', { path: 'p', what: { kind: 'mark', name: 'm' } }],
+  ['process("p").provider("o").mark("m")', { path: 'p', what: { kind: 'mark', name: 'm', provider: 'o' } }],
+  ['process("p").plt', { path: 'p', what: { kind: 'plt', name: '*', return: false } }],
+  ['process("p").plt("x").return', { path: 'p', what: { kind: 'plt', name: 'x', return: true } }],
+  ['process("p").library("l").plt("x")', { path: 'p', library: 'l', what: { kind: 'plt', name: 'x', return: false } }],
+  ['process("p").library("l").function("f")', { path: 'p', library: 'l', what: { kind: 'function', name: 'f' } }],
+  ['process("p").library("l").mark("m")', { path: 'p', library: 'l', what: { kind: 'mark', name: 'm' } }],
+  ['process.function("f")', { what: { kind: 'function', name: 'f' } }],
+  ['process.mark("m")', { what: { kind: 'mark', name: 'm' } }],
+];
+
+test.each(PROGRAM_FORMS)('%s asks whoever reads programs, and becomes a probe', (point, query) => {
+  const asked: ProgramQuery[] = [];
+  const programs: ProgramSource = {
+    places(wanted) {
+      asked.push(wanted);
+      return [{ name: 'process("/p").function("f@f.c:1")', file: '/p', offset: '64', return: false, semaphore: '128' }];
+    },
+  };
+  const { script, messages } = elaborateText(`probe ${point} { println(pp()) }`, {
+    symbols: { ...kernel, programs },
+    guru: true,
+    library: 'function pp:string () %{ /* pure */ %}',
+  });
+  expect(messages).toEqual([]);
+  expect(asked).toEqual([query]);
+  expect(script.probes[0]?.point).toEqual({
+    family: 'uprobe',
+    path: '/p',
+    offset: '64',
+    return: false,
+    semaphore: '128',
+  });
+});
+
 test('probe types are listed part by part, parts without arguments first', () => {
   const types = listProbeTypes();
   const process = types.filter((type) => /^process[^.]*\.begin$/.test(type));
