@@ -117,4 +117,103 @@ describe.skipIf(release === undefined)(`200 functions of kernel ${release}`, () 
     },
     600_000,
   );
+
+  /** Structures with bit-fields, unions, enumerations, arrays of every length, deep ones and those that are cut. */
+  const STRUCTURES = [
+    ...[
+      'file',
+      'dentry',
+      'inode',
+      'sk_buff',
+      'request',
+      'bio',
+      'vm_area_struct',
+      'cred',
+      'sock',
+      'tcp_sock',
+      'net_device',
+    ],
+    ...[
+      'super_block',
+      'iphdr',
+      'tcphdr',
+      'ipv6hdr',
+      'timespec64',
+      'rlimit',
+      'qstr',
+      'rb_node',
+      'hrtimer',
+      'mutex',
+      'device',
+    ],
+    ...['gendisk', 'signal_struct', 'sighand_struct', 'files_struct', 'fdtable', 'pid', 'upid', 'module', 'rq', 'page'],
+    ...['bpf_prog', 'folio', 'task_struct', 'perf_event', 'tty_struct', 'seq_file', 'pipe_inode_info', 'elf64_hdr'],
+  ];
+
+  test.skipIf(!hasSystemTap)(
+    'print structures in the words that SystemTap prints them in',
+    async () => {
+      const prints = STRUCTURES.flatMap((name) =>
+        ['$', '$$'].map((suffix) => `println(@cast(addr(), "${name}", "kernel")${suffix})`),
+      );
+      const argv = [
+        '-v',
+        '-r',
+        release!,
+        '-p2',
+        '-e',
+        `probe kernel.function("vfs_read").call { ${prints.join(' ')} }`,
+      ];
+      const theirs = execFileSync('/usr/bin/stap', argv, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+      /** By what they say beside the numbers' conversions. */
+      const formats = (text: string) =>
+        new Map(
+          [...text.matchAll(/sprintf\("(\{(?:[^"\\]|\\.)*)"/g)].map(([, format]) => [
+            format!.replace(/%[siu]/g, '%'),
+            [...format!.matchAll(/%([siu])/g)].map(([, conversion]) => conversion!),
+          ]),
+        );
+      const expected = formats(theirs);
+      const found = formats((await stap(argv)).stdout);
+      expect(expected.size).toBeGreaterThan(70);
+      expect([...found.keys()].sort()).toEqual([...expected.keys()].sort());
+      for (const [text, conversions] of found) {
+        // Enumerators are told by name here.
+        const told = expected.get(text)!.map((one, index) => (conversions[index] === 's' ? 's' : one));
+        expect(conversions, text).toEqual(told);
+      }
+    },
+    600_000,
+  );
+
+  test.skipIf(!hasSystemTap)(
+    'have the variables in scope that SystemTap tells of, also where BTF tells of the parameters',
+    async () => {
+      const functions = [
+        'vfs_read',
+        'do_sys_openat2',
+        'tcp_v4_rcv',
+        'do_unlinkat',
+        '__alloc_pages',
+        'security_file_open',
+      ];
+      const script = functions
+        .map((name) => `probe kernel.function("${name}").call { println($$vars) println($$parms$) println($$locals) }`)
+        .join('\n');
+      const argv = ['-v', '-r', release!, '-p2', '-e', script];
+      const theirs = execFileSync('/usr/bin/stap', argv, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+      const told = (text: string) =>
+        [
+          ...text
+            .slice(text.indexOf('# probes'))
+            .matchAll(/println\(sprintf\("([^"]*)"|printf\("%s\\n", sprintf\("([^"]*)"/g),
+        ].map(([, one, other]) => one ?? other);
+      const expected = told(theirs);
+      expect(expected).toHaveLength(3 * functions.length);
+      for (const debuginfo of ['auto', 'dwarf']) {
+        expect(told((await stap([`--debuginfo=${debuginfo}`, ...argv])).stdout), debuginfo).toEqual(expected);
+      }
+    },
+    600_000,
+  );
 });

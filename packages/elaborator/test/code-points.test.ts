@@ -391,3 +391,26 @@ describe('spelling help', () => {
     }
   });
 });
+
+test('at an entry that BTF tells of, locals come from debug information where it is there', () => {
+  const known: CodeSource = {
+    ...code,
+    variables: () => [
+      { name: 'file', type: 1, group: 'parameter', location: { kind: 'absent', reason: 'optimized out' } },
+      { name: 'ret', type: 1, group: 'local', location: { kind: 'value', value: { kind: 'constant', value: '7' } } },
+      { name: 'gone', type: 1, group: 'local', location: { kind: 'absent', reason: 'optimized out' } },
+    ],
+  };
+  const text = (more: Partial<SymbolSource>, body: string) => {
+    const { script, messages } = elaborateText(`probe kernel.function("vfs_read").call { ${body} }`, {
+      symbols: { ...symbols, ...more },
+    });
+    expect(messages).toEqual([]);
+    return formatElaborated(script);
+  };
+  const vars = text({ code: known }, 'println($$vars) println($$locals) println($ret)');
+  expect(vars).toContain('"file=%#x buf=%#x count=%#x ret=%#x gone=?"');
+  expect(vars).toContain('"ret=%#x gone=?"');
+  expect(vars).toContain('printf("%d\\n", 7)');
+  expect(text({ code: { ...known, has: () => false } }, 'println($$vars)')).toContain('"file=%#x buf=%#x count=%#x"');
+});

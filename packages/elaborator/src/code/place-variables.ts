@@ -20,20 +20,37 @@ export function functionVariables(facts: FunctionFacts, request: PointRequest, i
     }
     if (isReturn) variables.push(...resultVariables(request, facts.result, facts.module));
     const { symbols } = request;
+    const dwarf = entryOf(symbols, facts);
+    const fromDwarf = (): readonly PointVariable[] => {
+      const place = isReturn ? undefined : dwarf();
+      return place ? (symbols.code?.variables?.(place) ?? []).map((one) => locationVariable(place, one)) : [];
+    };
     return {
       variables,
       return: isReturn,
       function: facts.name,
-      // What BTF lacks: variables outside functions.
+      // What BTF lacks: locals, and variables outside functions.
       more: (name) => {
-        const { code } = symbols;
-        if (!code?.has(facts.module)) return undefined;
-        const module = facts.module === undefined ? {} : { module: facts.module };
-        const [place] = code.functions({ name: facts.name, copies: 'entries', ...module }).flatMap((f) => f.entries);
-        const variable = place && code.visible?.(place, name);
+        const local = fromDwarf().find((variable) => variable.name === name);
+        if (local) return local;
+        const place = dwarf();
+        const variable = place && symbols.code?.visible?.(place, name);
         return variable && locationVariable(place, variable);
       },
+      ...(isReturn ? {} : { all: () => [...variables, ...fromDwarf()] }),
     };
+  };
+}
+
+/** The place where debug information has a function begin, if it knows one of the name. */
+function entryOf(symbols: SymbolSource, facts: FunctionFacts): () => CodePlace | undefined {
+  const module = facts.module === undefined ? {} : { module: facts.module };
+  return () => {
+    const { code } = symbols;
+    if (!code?.has(facts.module)) return undefined;
+    const places = code.functions({ name: facts.name, copies: 'entries', ...module }).flatMap((f) => f.entries);
+    // The compiler's copies have other names (NAME.isra.0), and a probe is placed by the name.
+    return places.find((place) => places.length === 1 || code.symbolAt(place) === facts.name);
   };
 }
 

@@ -1237,11 +1237,10 @@ class Walker {
           return;
         }
         text('[');
-        if (facts.length > 0) {
-          const first: Place = place.held ? this.part(place, 0, element) : { ...place, type: element };
-          this.prettyValue(first, levels, pieces, values, false, depth + 1);
-        }
-        text(facts.length > 1 ? ', ...]' : ']');
+        // As SystemTap: the first element whatever the length, and also where C leaves the length open.
+        const first: Place = place.held ? this.part(place, 0, element) : { ...place, type: element };
+        this.prettyValue(first, levels, pieces, values, false, depth + 1);
+        text(', ...]');
         return;
       }
       case 'struct':
