@@ -6,8 +6,12 @@
 // By default the guest's second is 1,000,000,000 instructions, of both CPUs together, so that the figures repeat, also on
 // a busy machine; with --real it is a second, and the figures say how fast the emulator is.
 //
-//   tools/bench/output [--real]
+//   tools/bench/output [--real] [--cpus=1|2] [--from=RATE] [--seconds=N]
+//
+// --cpus measures one case only, --from begins at another rate than 40,000, --seconds is how long each rate is held, 2 by
+// default.
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { type Bench, root, withBench } from './bench-guest.js';
 
 interface Outcome {
@@ -18,12 +22,19 @@ interface Outcome {
   readonly lost: number;
 }
 
-const SECONDS = 2;
-const FIRST = 40_000;
 const STEP = 2;
 const REFINEMENTS = 2;
 
-const real = process.argv.includes('--real');
+const { values } = parseArgs({
+  options: {
+    real: { type: 'boolean', default: false },
+    cpus: { type: 'string' },
+    from: { type: 'string', default: '40000' },
+    seconds: { type: 'string', default: '2' },
+  },
+});
+const { real } = values;
+const seconds = Number(values.seconds);
 
 await withBench({ cpus: 2, warmNode: true, ...(real ? {} : { icount: 0 }) }, async (bench) => {
   const script =
@@ -32,9 +43,9 @@ await withBench({ cpus: 2, warmNode: true, ...(real ? {} : { icount: 0 }) }, asy
   console.log(
     `lines a second through staprun to a file, kernel ${bench.release}; a second is ${real ? 'one of an emulated guest' : 'a billion instructions'}`,
   );
-  for (const cpus of [1, 2]) {
+  for (const cpus of values.cpus === undefined ? [1, 2] : [Number(values.cpus)]) {
     let best: Outcome | undefined;
-    let wanted = FIRST;
+    let wanted = Number(values.from);
     let tooMuch = Number.POSITIVE_INFINITY;
     while (!Number.isFinite(tooMuch)) {
       const outcome = await run(bench, module, cpus, wanted);
@@ -65,7 +76,7 @@ async function run(bench: Bench, module: string, cpus: number, rate: number): Pr
   const output = '/tmp/bench-output';
   let stderr = '';
   const told = '/tmp/bench-produced';
-  const command = `${bench.folder}/produce ${cpus} ${Math.round(rate)} ${SECONDS} ${told}`;
+  const command = `${bench.folder}/produce ${cpus} ${Math.round(rate)} ${seconds} ${told}`;
   const words = ['-o', output, '-c', command, module];
   const { code } = await bench.guest.runScript({
     path: join(root, 'packages/staprun/bundle/staprun.cjs'),
@@ -81,6 +92,7 @@ async function run(bench: Bench, module: string, cpus: number, rate: number): Pr
   const lost = number(/There were (\d+) transport failures/, stderr) + number(/skipped probes: (\d+)/, stderr);
   if (received + lost !== produced)
     throw new Error(`${produced} lines were produced, but ${received} received and ${lost} lost: ${stderr}`);
+  process.stderr.write(`asked for ${Math.round(rate)} a second: ${reached}, ${lost} lost\n`);
   return { produced, rate: reached, received, lost };
 }
 

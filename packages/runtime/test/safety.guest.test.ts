@@ -112,7 +112,8 @@ test(
       build(`rt_cycle${lane}`, 'everywhere.stp', ['-g', '--suppress-time-limits', '-DMAXSKIPPED=100000000']);
     // Three at a time, so that one is loaded while others go; in every third cycle staprun is killed.
     const output = await shell(
-      `slab() { sync; echo 3 > /proc/sys/vm/drop_caches; sleep 1; awk '/^SUnreclaim|^VmallocUsed|^Percpu/ { n += $2 } END { print "memory", n }' /proc/meminfo; }
+      `slab() { N=$((N + 1)); sync; echo 3 > /proc/sys/vm/drop_caches; sleep 1; awk '/^SUnreclaim|^VmallocUsed|^Percpu/ { n += $2 } END { print "memory", n }' /proc/meminfo;
+         awk 'NR > 2 { print $1, int($3 * $4 / 1024) }' /proc/slabinfo | sort > /tmp/slabs.$N; }
        gone() { for i in $(seq 600); do grep -q "^rt_cycle$1 " /proc/modules || return 0; sleep 0.1; done; echo "still loaded"; return 1; }
        one() { $S $D/rt_cycle$1.ko > /dev/null 2>&1 & P=$!
          if [ $((($2 + $2 / 3) % 3)) = 0 ]; then sleep 0.$((RANDOM % 90 + 10)); sleep $((RANDOM % 3)); kill -KILL $P
@@ -121,11 +122,15 @@ test(
        lane() { for n in $(seq $(($1 + $2)) 3 $3); do one $1 $n || break; done; }
        all() { lane 0 $1 $2 & lane 1 $1 $2 & lane 2 $1 $2 & wait; }
        all 1 3; slab; all 1 ${cycles}; slab
+       join /tmp/slabs.1 /tmp/slabs.2 | awk '$3 - $2 > 20 || $2 - $3 > 20 { print "slab", $1, $2, $3 }'
        ls /proc/stapkit 2> /dev/null; grep -c rt_cycle /proc/modules`,
     );
     const [before, after] = [...output.matchAll(/^memory (\d+)$/gm)].map((match) => Number(match[1]));
-    console.log(`${cycles} cycles: kernel memory ${before} kB before, ${after} kB after`);
-    expect(output.replace(/^memory \d+\n/gm, '')).toBe('0\n');
+    const slabs = [...output.matchAll(/^slab (\S+) (\d+) (\d+)$/gm)].map(
+      ([, name, from, to]) => `${name} ${from} ${to}`,
+    );
+    console.log(`${cycles} cycles: kernel memory ${before} kB before, ${after} kB after; ${slabs.join(', ')}`);
+    expect(output.replace(/^(memory|slab) .*\n/gm, '')).toBe('0\n');
     // Kilobytes. A leak of one module's buffers alone would be above that.
     expect(after! - before!).toBeLessThan(1024 + 2 * cycles);
     expect(await shell(COMPLAINTS)).toBe('');

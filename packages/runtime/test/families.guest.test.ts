@@ -1,0 +1,135 @@
+// Every form of a probe point that stapprobes(3stap) documents for kprobe, procfs and netfilter, live;
+// and conditions that arm and disarm each family while the script runs.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Modules } from './run-modules.js';
+
+const BEGUN = 'probe begin { println("begun") }';
+let modules: Modules;
+
+beforeAll(async () => {
+  modules = await Modules.open();
+});
+
+afterAll(() => modules?.close());
+
+async function addressOf(symbol: string): Promise<string> {
+  const address = (await modules.shell(`sed -n 's/ [A-Za-z] ${symbol}$//p' /proc/kallsyms`)).trim();
+  expect(address).toMatch(/^[0-9a-f]{16}$/);
+  return `0x${address}`;
+}
+
+test('kprobe takes functions of the kernel and of modules, returns, and addresses', async () => {
+  const statement = await addressOf('__x64_sys_getppid');
+  modules.build(
+    'rf_kprobe',
+    `${BEGUN} global n
+     probe kprobe.function("__x64_sys_getppid") { n["function"]++ }
+     probe kprobe.function("__x64_sys_getppid").call { n["call"]++ }
+     probe kprobe.function("__x64_sys_getppid").return { n["return"]++ }
+     probe kprobe.function("__x64_sys_getppid").return.maxactive(9) { n["maxactive"]++ }
+     probe kprobe.module("overlay").function("ovl_permission") { n["module"]++ }
+     probe kprobe.module("overlay").function("ovl_permission").call { n["module call"]++ }
+     probe kprobe.module("overlay").function("ovl_permission").return { n["module return"]++ }
+     probe kprobe.statement(${statement}).absolute { n["statement"]++ }
+     probe end { foreach (s+ in n) printf("%s %d\\n", s, n[s] >= 20) delete n }`,
+    ['-g'],
+  );
+  const ran = await modules.run('rf_kprobe', '', `perl -e 'for (1..20) { getppid; stat "/etc/passwd" }'`);
+  const names = ['call', 'function', 'maxactive', 'module', 'module call', 'module return', 'return', 'statement'];
+  expect(ran).toEqual({ output: `begun\n${names.map((name) => `${name} 1\n`).join('')}`, errors: '', status: 0 });
+});
+
+test('procfs files have a default name, a mask and a size', async () => {
+  modules.build(
+    'rf_procfs',
+    `${BEGUN} global got = "nothing"
+     probe procfs.read { $value = got . "\\n" }
+     probe procfs.write { got = $value }
+     probe procfs("open").umask(0040).read { $value = "all\\n" }
+     probe procfs("own").read { $value = "own\\n" }
+     probe procfs("in").write { got = "in " . $value }
+     probe procfs("large").read.maxsize(2000) { for (i = 0; i < 150; i++) $value .= "0123456789" }
+     probe procfs("masked").umask(0044).read.maxsize(4) { $value = "abcdef" }`,
+    ['-DMAXSTRINGLEN=256'],
+  );
+  const ran = await modules.run(
+    'rf_procfs',
+    '',
+    `cd /proc/systemtap/rf_procfs; stat -c '%n %a' command open own in masked > /tmp/said
+     { cat command; printf first > command; cat command; printf second > in; cat command open; wc -c < large; cat masked
+     } >> /tmp/said 2>&1; cd /tmp; cat said >> o`,
+  );
+  expect(ran.output.split('\n')).toEqual([
+    'begun',
+    'command 600',
+    'open 404',
+    'own 400',
+    'in 200',
+    'masked 400',
+    'nothing',
+    'first',
+    'in second',
+    'all',
+    '1500',
+    expect.stringMatching(/^abc/),
+  ]);
+  expect(ran.status).toBe(0);
+});
+
+test('netfilter hooks come in the order of their priorities, for both protocols, and may drop packets', async () => {
+  modules.build(
+    'rf_netfilter',
+    `${BEGUN} global order, six, dropped, arrived
+     function port:long (skb:long) { return ntohs(@cast(skb, "sk_buff")->transport_header ? kernel_short(@cast(skb, "sk_buff")->head + @cast(skb, "sk_buff")->transport_header + 2) & 0xffff : 0) }
+     probe netfilter.hook("NF_INET_LOCAL_OUT").pf("NFPROTO_IPV4").priority("7") { if (port($skb) == 5009) order .= "c" }
+     probe netfilter.pf("NFPROTO_IPV4").hook("NF_INET_LOCAL_OUT").priority("-7") { if (port($skb) == 5009) order .= "a" }
+     probe netfilter.pf("NFPROTO_IPV4").hook("NF_INET_LOCAL_OUT") { if (port($skb) == 5009) order .= "b" }
+     probe netfilter.pf("NFPROTO_IPV4").hook("NF_INET_LOCAL_OUT").priority("NF_IP_PRI_LAST") { if (port($skb) == 5009) order .= "d" }
+     probe netfilter.pf("NFPROTO_IPV6").hook("NF_INET_LOCAL_OUT") { six++ }
+     probe netfilter.pf("NFPROTO_IPV4").hook("NF_INET_LOCAL_OUT") { if (port($skb) == 5010) { dropped++; $verdict = 0 } }
+     probe netfilter.pf("NFPROTO_IPV4").hook("NF_INET_LOCAL_IN") { if (port($skb) == 5010) arrived["dropped"]++; if (port($skb) == 5009) arrived["sent"]++ }
+     probe end { printf("%s %d %d %d %d\\n", order, six > 0, dropped, arrived["sent"], arrived["dropped"]) }`,
+    ['-g'],
+  );
+  const ran = await modules.run(
+    'rf_netfilter',
+    '',
+    `ip link set lo up; echo x > /dev/udp/127.0.0.1/5009; echo x > /dev/udp/127.0.0.1/5010; echo x > /dev/udp/::1/5009`,
+  );
+  expect(ran).toEqual({ output: 'begun\nabcd 1 1 1 0\n', errors: '', status: 0 });
+});
+
+test('conditions arm and disarm every family while the script runs', async () => {
+  const families: Readonly<Record<string, string>> = {
+    kprobe: 'kernel.function("__do_sys_getppid")',
+    return: 'kernel.function("__do_sys_getppid").return',
+    tracepoint: 'kernel.trace("sys_enter")',
+    timer: 'timer.ms(5)',
+    profile: 'timer.profile',
+    perf: 'perf.type(1).config(0).sample(1000000)',
+    data: 'kernel.data("jiffies_64").write',
+    netfilter: 'netfilter.hook("NF_INET_LOCAL_OUT").pf("NFPROTO_IPV4")',
+  };
+  const names = Object.keys(families);
+  modules.build(
+    'rf_conditions',
+    `${BEGUN} global on, phase, n, late, before
+     ${Object.entries(families)
+       .map(([name, point]) => `probe ${point} if (on) { n["${name}"]++ if (phase > 2) late["${name}"]++ }`)
+       .join('\n')}
+     probe procfs("phase").write {
+       phase = strtol($value, 10)
+       if (phase == 1) foreach (s in n) before++
+       on = phase == 1
+     }
+     probe end { printf("%d\\n", before) foreach (s+ in n) println(s) foreach (s in late) printf("late %s\\n", s) delete late }`,
+  );
+  const load = `for i in 1 2 3 4 5; do perl -e 'getppid for 1..100'; echo x > /dev/udp/127.0.0.1/5011; sleep 0.1; done`;
+  const at = (phase: number): string => `echo ${phase} > /proc/systemtap/rf_conditions/phase`;
+  const ran = await modules.run(
+    'rf_conditions',
+    '',
+    `ip link set lo up; ${load}; ${at(1)}; sleep 0.5; ${load}; ${at(2)}; sleep 0.5; ${at(3)}; ${load}`,
+  );
+  expect(ran).toEqual({ output: `begun\n0\n${names.sort().join('\n')}\n`, errors: '', status: 0 });
+});
