@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ReadStream } from 'node:tty';
 import { type Diagnostic, DiagnosticError } from '@stapkit/pass';
-import { OutputFiles, readByCharacter, readModuleInfo } from '@stapkit/staprun';
+import { OutputFiles, ROTATION_MARK, ROTATION_VARIABLE, readByCharacter, readModuleInfo } from '@stapkit/staprun';
 import { connectGuest, type Guest, type GuestProcess, guestsFolder, listGuests, startGuest } from '@stapkit/vm';
 import type { ChainSettings } from './chain.js';
 import { packageFolder } from './folders.js';
@@ -53,7 +53,7 @@ export async function runStaprunInGuest(
           path: join(packageFolder('staprun'), 'bundle', 'staprun.cjs'),
           argv: words,
           cwd: io.cwd,
-          env: { ...passedOn(io.env), ...terminal?.env },
+          env: { ...passedOn(io.env), ...terminal?.env, ...(output ? { [ROTATION_VARIABLE]: '1' } : {}) },
           ...(terminal || typed ? { stdin: io.stdin } : {}),
           onStart: (started) => {
             child = started;
@@ -65,7 +65,11 @@ export async function runStaprunInGuest(
           },
           onStderr: (chunk) => {
             settings.reporter.progress.finish();
-            io.stderr(Buffer.from(chunk).toString('utf8'));
+            const text = Buffer.from(chunk).toString('utf8');
+            const rest = text.replaceAll(ROTATION_MARK, '');
+            // switch_file(): the files are here.
+            if (rest !== text) rotate();
+            if (rest !== '') io.stderr(rest);
           },
         });
         if (options.bulk && !flightRecorder)

@@ -20,6 +20,7 @@ import { processTerminal } from './monitor/terminal.js';
 import { readOptions, type StaprunOptions, usageText } from './options.js';
 import type { OutputFiles as Files } from './output-file.js';
 import type { LentTo } from './privilege.js';
+import { ROTATION_MARK, ROTATION_VARIABLE } from './rotation.js';
 import { runModule } from './run-module.js';
 import type { RunOptions } from './run-options.js';
 import { VERSION } from './version.js';
@@ -223,6 +224,7 @@ class StaprunCommand {
     if (options.monitor !== undefined) this.#openMonitor(run, options.monitor, cleanups);
     if (options.bulk) run.bulkOutput = await this.#bulkOutput(cleanups);
     else if (options.outputName !== undefined) await this.#outputFile(run, options.outputName, cleanups);
+    else cleanups.push(this.#io.onSignal('SIGUSR2', () => this.#passRotation()));
     if (options.json) {
       const { output } = run;
       // What commands print must not stand between the objects.
@@ -255,6 +257,11 @@ class StaprunCommand {
     cleanups.push(this.#io.onSignal('SIGUSR2', () => files.requestRotation()));
     run.output = (chunk) => files.write(chunk);
     run.commandStdio = () => ['inherit', files.fd, 'inherit'];
+  }
+
+  /** switch_file() without a file of ours: whoever takes our output may have one. */
+  #passRotation(): void {
+    if (this.#io.environment[ROTATION_VARIABLE] !== undefined) this.#io.errors(ROTATION_MARK);
   }
 
   /** staprun(8), `-o`: FILE_x in the foreground, FILE_cpux in the background. */

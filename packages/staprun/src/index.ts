@@ -16,6 +16,7 @@ export { type ModuleInfo, readModuleInfo, renameModule } from './modinfo.js';
 export type { ModuleChannel, ModuleFile, ModulePort } from './module-port.js';
 export { type OutputFileOptions, OutputFiles } from './output-file.js';
 export { readByCharacter } from './read-by-character.js';
+export { ROTATION_MARK, ROTATION_VARIABLE } from './rotation.js';
 export { runModule, runPass5 } from './run-module.js';
 export type { RunOptions } from './run-options.js';
 export type { CommandStatus, Loss, LossCause, Session } from './session.js';
