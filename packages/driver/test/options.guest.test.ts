@@ -178,6 +178,17 @@ describe('output', () => {
     expect(failed.stdout).toContain('begin at <input>:1:1: hits: 1, average: ');
   });
 
+  test('switch_file() goes on in the next file; without one the run goes on', async () => {
+    const file = join(scratchFolder(), 'out');
+    const script = 'global n probe timer.ms(200) { println(n) if (n++ == 4) switch_file() if (n > 30) exit() }';
+    expect(await vm('-o', file, '-e', script)).toMatchObject({ status: 0, stdout: '', stderr: '' });
+    const [first, second] = [file, `${file}.1`].map((path) => readFileSync(path, 'utf8'));
+    expect(first).not.toBe('');
+    expect(first! + second!).toBe(Array.from({ length: 31 }, (_, n) => `${n}\n`).join(''));
+    const ended = await vm('-e', 'probe begin { switch_file() } probe timer.s(1) { println("still here") exit() }');
+    expect(ended).toMatchObject({ status: 0, stdout: 'still here\n', stderr: '' });
+  });
+
   test('-b writes a file a CPU, and stap-merge puts them in order', async () => {
     const folder = scratchFolder();
     const script = 'global n probe timer.profile { printf("%d\\n", n++) if (n > 40) exit() }';
