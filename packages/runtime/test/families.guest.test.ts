@@ -1,4 +1,4 @@
-// Every form of a probe point that stapprobes(3stap) documents for kprobe, procfs and netfilter, live;
+// Every form of a probe point that stapprobes(3stap) documents for kernel.data, kprobe, procfs and netfilter, live;
 // and conditions that arm and disarm each family while the script runs.
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Modules } from './run-modules.js';
@@ -17,6 +17,27 @@ async function addressOf(symbol: string): Promise<string> {
   expect(address).toMatch(/^[0-9a-f]{16}$/);
   return `0x${address}`;
 }
+
+test('kernel.data takes an address and a length, and reads too', async () => {
+  const jiffies = await addressOf('jiffies_64');
+  // One is armed at a time: where several fit a write, the emulator tells of the first.
+  const points = [
+    `kernel.data(${jiffies}).write`,
+    `kernel.data(${jiffies}).rw`,
+    `kernel.data(${jiffies}).length(8).write`,
+    `kernel.data(${jiffies}).length(3).rw`,
+    'kernel.data("jiffies_64").rw',
+  ];
+  modules.build(
+    'rf_data',
+    `${BEGUN} global n, which
+     ${points.map((point, index) => `probe ${point} if (which == ${index}) { n[${index}]++ }`).join('\n')}
+     probe timer.ms(700) { which++ }
+     probe end { foreach (i+ in n) printf("%d ", i) println("") }`,
+  );
+  const ran = await modules.run('rf_data', '', 'sleep 4');
+  expect(ran).toEqual({ output: 'begun\n0 1 2 3 4 \n', errors: '', status: 0 });
+});
 
 test('kprobe takes functions of the kernel and of modules, returns, and addresses', async () => {
   const statement = await addressOf('__x64_sys_getppid');

@@ -133,7 +133,6 @@ test('returns that no instance was free for are counted', async () => {
  */
 const HELD = `${BEGUN}global held function long_one() { for (i = 0; i < 20000; i++) j += i return j }
   probe kernel.function("__do_sys_getppid") { held++ if (long_one() == 7) println("seven") held++ } probe end { println(held / 2) }`;
-const LONG = 'MAXTRYLOCK=0 MAXACTION=10000000 STP_OVERLOAD_THRESHOLD=1000000000000';
 const FROM_BOTH = 'for cpu in 0 1; do taskset -c $cpu perl -e "getppid for 1..300" & L="$L $!"; done; wait $L';
 
 test('with --suppress-time-limits a lock is waited for as long as it takes', async () => {

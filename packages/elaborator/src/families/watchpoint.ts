@@ -4,9 +4,11 @@ import { type Family, formatParts, type PointPattern, type PointRequest } from '
 function build(access: 'write' | 'rw') {
   return (request: PointRequest): ReturnType<PointPattern['build']> => {
     const symbol = request.string('data');
-    const length = request.has('length') ? request.number('length') : 1n;
-    // The lengths that debug registers take.
-    if (![1n, 2n, 4n, 8n].includes(length)) return { fault: `length ${length} is not one of 1, 2, 4 and 8` };
+    const asked = request.has('length') ? request.number('length') : 1n;
+    // "The user-specified length gets approximated to the closest possible address length that the architecture can
+    // support": of these the first that holds it.
+    const length = [1n, 2n, 4n, 8n].find((possible) => asked >= 1n && asked <= possible);
+    if (length === undefined) return { fault: `length ${asked} is not within 1 and 8` };
     if (symbol !== undefined && !/^[A-Za-z_][\w.]*$/.test(symbol))
       return { fault: `malformed symbol name "${symbol}"` };
     return [
