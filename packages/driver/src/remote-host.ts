@@ -10,6 +10,8 @@ export interface RemoteHost {
   readonly name: string;
   /** What ssh takes for it; undefined for this machine. */
   readonly target: string | undefined;
+  /** As the user wrote it: remote_uri(). */
+  readonly uri: string;
 }
 
 /**
@@ -19,13 +21,13 @@ export interface RemoteHost {
  */
 export function parseRemote(url: string): RemoteHost {
   const scheme = /^([a-z]+):/.exec(url)?.[1];
-  if (url === 'direct://' || url === 'direct:') return { name: 'direct', target: undefined };
+  if (url === 'direct://' || url === 'direct:') return { name: 'direct', target: undefined, uri: url };
   const ssh = /^(?:ssh:\/\/)?((?:[\w.+-]+@)?(?:[\w.-]+|\[[\da-fA-F:.%\w]+\])(?::\d+)?)\/?$/.exec(url);
   // A name that begins with a dash would be an option of ssh's.
   if (ssh && !ssh[1]!.startsWith('-') && (scheme === undefined || scheme === 'ssh' || !url.includes('://'))) {
     const name = ssh[1]!;
     // ssh takes a port only in its own URLs.
-    return { name, target: url.startsWith('ssh://') ? `ssh://${name}` : name };
+    return { name, target: url.startsWith('ssh://') ? `ssh://${name}` : name, uri: url };
   }
   throw usage('bad-remote', `'${url}' is no machine that --remote can reach`, [
     'use [USER@]HOST, ssh://[USER@]HOST[:PORT] or direct://',

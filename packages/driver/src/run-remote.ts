@@ -117,7 +117,14 @@ async function runAll(
         const prefix = prefixOf(machine.host, index, settings, machines.length);
         const output = lineWriter(prefix, async (bytes) => void (await (file ? file.write(bytes) : io.stdout(bytes))));
         const errors = lineWriter(prefix, (bytes) => io.stderr(bytes.toString('utf8')));
-        return runOne(settings, machine, run, output, errors);
+        const words = ['-r', `${index}:${machine.host.uri}`];
+        return runOne(
+          settings,
+          machine,
+          { ...run, staprunWords: (path) => [...words, ...run.staprunWords(path)] },
+          output,
+          errors,
+        );
       }),
     );
     return statuses.some((status) => status !== 0) ? 1 : 0;

@@ -63,11 +63,12 @@ test('runs a script on two machines at once, each line with its machine, and lea
   timeout: 240_000,
 }, async () => {
   const ended = await inGuest(
-    `stap --remote ssh://root@127.0.0.1:2201 --remote ssh://root@127.0.0.1:2202 -G 'n=two words' -e 'global n = "" probe begin { printf("%s %s\\n", n, @1) exit() }' arg >/tmp/out; echo "status $?"; sort /tmp/out; ${NOTHING_LEFT}`,
+    `stap --remote ssh://root@127.0.0.1:2201 --remote ssh://root@127.0.0.1:2202 -G 'n=two words' -e 'global n = "" probe begin { printf("%s %s %d %s\\n", n, @1, remote_id(), remote_uri()) exit() }' arg >/tmp/out; echo "status $?"; sort /tmp/out; ${NOTHING_LEFT}`,
   );
   expect(ended).toEqual({
     code: 0,
-    stdout: 'status 0\nroot@127.0.0.1:2201: two words arg\nroot@127.0.0.1:2202: two words arg\n0\n',
+    stdout:
+      'status 0\nroot@127.0.0.1:2201: two words arg 0 ssh://root@127.0.0.1:2201\nroot@127.0.0.1:2202: two words arg 1 ssh://root@127.0.0.1:2202\n0\n',
     stderr: '',
   });
 });
