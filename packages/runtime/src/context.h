@@ -59,7 +59,7 @@ static inline void stapkit_context_reset(struct stapkit_context *c, struct stapk
 static inline bool stapkit_context_stack_low(void)
 {
 	unsigned long used_from = (unsigned long)task_stack_page(current);
-	unsigned long left = (unsigned long)__builtin_frame_address(0) - used_from;
+	unsigned long left = current_stack_pointer - used_from;
 
 	return left < (unsigned long)stapkit_script.limits.minstackspace;
 }
