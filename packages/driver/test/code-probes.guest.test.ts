@@ -28,7 +28,8 @@ function stap(argv: readonly string[]): string {
 }
 
 function build(name: string, script: string, ...words: string[]): void {
-  stap(['-p4', '-m', name, join(fixtures, script), ...words]);
+  const options = words.filter((word) => word.startsWith('-'));
+  stap(['-p4', '-m', name, ...options, join(fixtures, script), ...words.filter((word) => !word.startsWith('-'))]);
 }
 
 /** Runs a shell script in the guest; `$S` is staprun, `$D` the folder of the modules, `$F` that of the fixtures. */
@@ -53,10 +54,11 @@ test('lines, inlined copies, labels and callees are hit as often as a process ru
   const lines = stap(['-l', 'kernel.statement("vfs_read@fs/read_write.c:*")'])
     .split('\n')
     .flatMap((line) => /"(.*)"/.exec(line)?.[1] ?? []);
-  build('code_probes', 'code-probes.stp', lines[2]!);
+  const [address] = (await shell("grep ' T vfs_read$' /proc/kallsyms")).split(' ');
+  build('code_probes', 'code-probes.stp', '-g', lines[2]!, `0x${address}`);
   expect(await shell('$S $D/code_probes.ko -c "perl $F/work.pl"')).toBe(
     // Reads, writes and seeks take the file's position; poll's label is passed whenever it ends.
-    'refused 7 entries 12 inlined 17 labels 4 callees 5 everywhere 8 near 12\n',
+    'refused 7 entries 12 inlined 17 labels 4 callees 5 everywhere 8 near 12 raw 12\n',
   );
 });
 
@@ -72,6 +74,48 @@ test('listings by debug information have what SystemTap 4.8 leaves out, and no p
     expect.arrayContaining(['__access_ok', 'add_rchar', 'inc_syscr', 'rw_verify_area']),
   );
   expect(names('kernel.function("clear_page_erms")')).toEqual(['clear_page_erms']);
+});
+
+test('a range of lines, and the nearest line with code, are listed as lines', () => {
+  const lines = (which: string) =>
+    stap(['-l', `kernel.statement("vfs_read@fs/read_write.c${which}`])
+      .trim()
+      .split('\n')
+      .map((line) => Number(/:(\d+)"/.exec(line)![1]))
+      .sort((a, b) => a - b);
+  const all = lines(':*")');
+  const [, second, , fourth] = all;
+  expect(lines(`:${second}-${fourth}")`)).toEqual(all.slice(1, 4));
+  expect(lines(`:${second},${fourth}")`)).toEqual([second, fourth]);
+  const gap = all.find((line, index) => index > 0 && line - all[index - 1]! > 1)! - 1;
+  expect(() => lines(`:${gap}")`)).toThrow();
+  expect(lines(`:${gap}").nearest`)).toEqual([gap]);
+});
+
+test('a run with --json says how much of a function is probed', () => {
+  const script = 'probe kernel.function("rw_verify_area@fs/read_write.c").call { exit() }';
+  const events = stap(['--json', '-e', script])
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  expect(events.find(({ event }) => event === 'coverage')).toEqual({
+    event: 'coverage',
+    point: 'kernel.function("rw_verify_area@fs/read_write.c").call',
+    functions: 1,
+    symbols: 1,
+    variants: {},
+    inlined: 1,
+    probed: 1,
+    withoutCode: 0,
+  });
+});
+
+test('four hundred functions are armed, hit and let go', async () => {
+  build('code_many', 'many.stp');
+  // Each is probed but those that the kernel bars; all the reads of a folder's files go through some of them.
+  expect(await shell('$S $D/code_many.ko -c "ls -lR /etc/init.d > /dev/null"')).toMatch(
+    /^many functions, many hits\n$/,
+  );
 });
 
 test('what .return sees is what strace sees', async () => {
