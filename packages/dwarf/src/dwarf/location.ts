@@ -1,5 +1,6 @@
 // Where an entry's value is: one expression, or a list of expressions each for a range of addresses, from .debug_loc (to
 // DWARF 4, section 2.6.2) or .debug_loclists (DWARF 5, section 7.29).
+import { readAddressList, readOldAddressList } from './address-lists.js';
 import { DW_AT, DW_FORM } from './constants.js';
 import type { Die } from './die.js';
 import { decodeExpression, expressionContext, type Operation } from './expression.js';
@@ -23,8 +24,6 @@ export interface LocationEntry {
 export type LocationDescription =
   | { readonly kind: 'expression'; readonly bytes: Uint8Array; readonly offset: number; readonly section: string }
   | { readonly kind: 'list'; readonly entries: readonly LocationEntry[] };
-
-const MOST_ENTRIES = 1 << 20;
 
 /**
  * Reads where an entry's value is.
@@ -75,97 +74,19 @@ export function expressionAt(die: Die, address: bigint, attribute: number = DW_A
 }
 
 function readLoc(unit: Unit, offset: DebugLocOffset): LocationEntry[] {
-  const { addressSize } = unit.header;
-  const most = (1n << BigInt(addressSize * 8)) - 1n;
-  return unit.dwarf.readGrowing('.debug_loc', offset, (c) => {
-    const entries: LocationEntry[] = [];
-    let base = unit.baseAddress;
-    for (let count = 0; count < MOST_ENTRIES; count++) {
-      const start = c.unsigned(addressSize);
-      const end = c.unsigned(addressSize);
-      if (start === 0n && end === 0n) return entries;
-      if (start === most) {
-        base = end;
-        continue;
-      }
-      const at = c.position + 2;
-      const bytes = c.run(c.u16());
-      entries.push({ start: base + start, end: base + end, bytes, offset: offset + at, section: '.debug_loc' });
-    }
-    return c.fail('the location list does not end');
+  const section = '.debug_loc';
+  return readOldAddressList(unit, section, offset, (start, end, c) => {
+    const at = c.position + 2;
+    return { start, end, bytes: c.run(c.u16()), offset: offset + at, section };
   });
 }
 
 function readLocList(unit: Unit, offset: DebugLocListsOffset): LocationEntry[] {
-  const { addressSize } = unit.header;
-  return unit.dwarf.readGrowing('.debug_loclists', offset, (c) => {
-    const entries: LocationEntry[] = [];
-    let base = unit.baseAddress;
-    const add = (start: bigint, end: bigint, isDefault?: boolean) => {
-      const length = c.uleb();
-      const at = c.position;
-      const bytes = c.run(length);
-      entries.push({
-        start,
-        end,
-        ...(isDefault ? { isDefault } : {}),
-        bytes,
-        offset: offset + at,
-        section: '.debug_loclists',
-      });
-    };
-    for (let count = 0; count < MOST_ENTRIES; count++) {
-      const kind = c.u8();
-      switch (kind) {
-        case 0x00: // DW_LLE_end_of_list
-          return entries;
-        case 0x01: // DW_LLE_base_addressx
-          base = unit.indexedAddress(c.uleb());
-          break;
-        case 0x02: {
-          // DW_LLE_startx_endx
-          const start = unit.indexedAddress(c.uleb());
-          add(start, unit.indexedAddress(c.uleb()));
-          break;
-        }
-        case 0x03: {
-          // DW_LLE_startx_length
-          const start = unit.indexedAddress(c.uleb());
-          add(start, start + c.uleb64());
-          break;
-        }
-        case 0x04: {
-          // DW_LLE_offset_pair
-          const start = base + c.uleb64();
-          add(start, base + c.uleb64());
-          break;
-        }
-        case 0x05: // DW_LLE_default_location
-          add(0n, 0n, true);
-          break;
-        case 0x06: // DW_LLE_base_address
-          base = c.unsigned(addressSize);
-          break;
-        case 0x07: {
-          // DW_LLE_start_end
-          const start = c.unsigned(addressSize);
-          add(start, c.unsigned(addressSize));
-          break;
-        }
-        case 0x08: {
-          // DW_LLE_start_length
-          const start = c.unsigned(addressSize);
-          add(start, start + c.uleb64());
-          break;
-        }
-        case 0x09: // DW_LLE_view_pair (GNU)
-          c.skipLeb();
-          c.skipLeb();
-          break;
-        default:
-          c.fail(`unknown kind ${kind} in a location list`, c.position - 1);
-      }
-    }
-    return c.fail('the location list does not end');
+  const section = '.debug_loclists';
+  return readAddressList(unit, section, offset, (start, end, c, isDefault) => {
+    const length = c.uleb();
+    const at = c.position;
+    const bytes = c.run(length);
+    return { start, end, ...(isDefault ? { isDefault } : {}), bytes, offset: offset + at, section };
   });
 }
