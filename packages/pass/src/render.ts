@@ -42,12 +42,15 @@ export interface RenderOptions {
 export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions = {}): string {
   const texts = new Map<string, string>();
   for (const source of options.sources ?? []) texts.set(source.name, source.text);
-  const paint = (code: string | undefined, text: string): string => (code ? `\x1b[${code}m${text}\x1b[0m` : text);
+  // Each part is followed by an erasing of the rest of the line, as GCC and SystemTap do it.
+  const paint = (code: string | undefined, text: string): string =>
+    code ? `\x1b[${code}m\x1b[K${text}\x1b[m\x1b[K` : text;
+  const paintPart = (part: keyof MessageColors, text: string): string => paint(options.colors?.[part], text);
 
   const label = labelOf(diagnostic);
   const labelColor = diagnostic.severity === 'error' ? options.colors?.error : options.colors?.warning;
   const lines: string[] = [];
-  const place = placeSuffix(diagnostic.span, texts, (text) => paint(options.colors?.token, text));
+  const place = placeSuffix(diagnostic.span, texts, paintPart);
   const head = `${paint(labelColor, `${label}:`)} ${diagnostic.message}`;
   if (diagnostic.saw === undefined) lines.push(`${head}${place}`);
   else {
@@ -55,10 +58,10 @@ export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions 
     const verb = diagnostic.saw.indexOf(':');
     lines.push(head, `${' '.repeat(Math.max(0, label.length - verb))}${diagnostic.saw}${place}`);
   }
-  pushSource(lines, diagnostic.span, texts, label.length, (part, text) => paint(options.colors?.[part], text));
+  pushSource(lines, diagnostic.span, texts, label.length, paintPart);
   for (const related of diagnostic.related ?? []) {
-    lines.push(`        ${related.message}${placeSuffix(related.span, texts, (text) => text)}`);
-    pushSource(lines, related.span, texts, label.length, (part, text) => paint(options.colors?.[part], text));
+    lines.push(`        ${related.message}${placeSuffix(related.span, texts, paintPart)}`);
+    pushSource(lines, related.span, texts, label.length, paintPart);
   }
   for (const line of diagnostic.detail ?? []) lines.push(`    ${line}`);
   for (const hint of diagnostic.hints ?? []) lines.push(`  hint: ${hint}`);
@@ -80,12 +83,15 @@ function labelOf(diagnostic: Diagnostic): string {
   }
 }
 
-function placeSuffix(span: Span | undefined, texts: ReadonlyMap<string, string>, paint: (text: string) => string) {
+/** Paints one part of a message. */
+type Paint = (part: keyof MessageColors, text: string) => string;
+
+function placeSuffix(span: Span | undefined, texts: ReadonlyMap<string, string>, paint: Paint) {
   if (!span) return '';
   const text = texts.get(span.file);
-  if (text === undefined) return ` at ${paint(span.file)}`;
+  if (text === undefined) return ` at ${paint('source', span.file)}`;
   const { line, column } = positionAt(text, span.start);
-  return ` at ${paint(`${span.file}:${line}:${column}`)}`;
+  return ` at ${paint('source', `${span.file}:${line}:${column}`)}`;
 }
 
 function pushSource(
@@ -93,7 +99,7 @@ function pushSource(
   span: RelatedPlace['span'],
   texts: ReadonlyMap<string, string>,
   labelWidth: number,
-  paint: (part: 'source' | 'caret', text: string) => string,
+  paint: Paint,
 ): void {
   if (!span) return;
   const text = texts.get(span.file);
@@ -102,9 +108,14 @@ function pushSource(
   // The caret must stand below its character, so tabs before it are kept as tabs.
   const indent = source.slice(0, column - 1).replace(/[^\t]/g, ' ');
   const margin = `${' '.repeat(Math.max(0, labelWidth - 'source'.length))}source: `;
-  lines.push(paint('source', `${margin}${source}`));
+  const token = TOKEN.exec(source.slice(column - 1))?.[0] ?? '';
+  const [before, after] = [source.slice(0, column - 1), source.slice(column - 1 + token.length)];
+  lines.push(`${margin}${before}${token && paint('token', token)}${after}`);
   lines.push(`${' '.repeat(margin.length)}${indent}${paint('caret', '^')}`);
 }
+
+/** What stands where a message points: a name, number, string or sign. */
+const TOKEN = /^(?:[@$]*\w+|"(?:[^"\\]|\\.)*"?|[^\w\s])/;
 
 /** Characters of a source line that a message shows. */
 const LONGEST_LINE = 1000;

@@ -39,8 +39,14 @@ describe('renderDiagnostic', () => {
 
   test('paints the parts when colours are on, and only then', () => {
     const painted = renderDiagnostic(unresolved, { sources, colors: parseColors(undefined)! });
-    expect(painted).toContain('\x1b[01;31msemantic error:\x1b[0m');
-    expect(painted).toContain('\x1b[01m^\x1b[0m');
+    // As SystemTap 4.8 paints it.
+    expect(painted).toBe(
+      `\x1b[01;31m\x1b[Ksemantic error:\x1b[m\x1b[K unresolved function: identifier 'foo' at ` +
+        '\x1b[00;34m\x1b[K<input>:2:2\x1b[m\x1b[K\n' +
+        '        source: \t\x1b[01m\x1b[Kfoo\x1b[m\x1b[K()\n' +
+        '                \t\x1b[01m\x1b[K^\x1b[m\x1b[K\n' +
+        '  hint: did you mean "bar"?',
+    );
     expect(renderDiagnostic(unresolved, { sources })).not.toContain('\x1b');
   });
 

@@ -96,17 +96,19 @@ void stapkit_kprobe_refused(const struct stapkit_probe *probe, int err)
 	stapkit_warn(probe->id, text, length);
 }
 
-unsigned long *stapkit_kprobe_callers(const struct stapkit_probe *probe)
+int stapkit_kprobe_callers(const struct stapkit_probe *probe, unsigned long **result)
 {
 	const struct stapkit_kprobe_point *point = probe->point;
 	unsigned long *addresses;
 	u32 i;
 
+	kfree(*result);
+	*result = NULL;
 	if (point->caller_count == 0)
-		return NULL;
+		return 0;
 	addresses = kcalloc(point->caller_count, sizeof(*addresses), GFP_KERNEL);
 	if (!addresses)
-		return NULL;
+		return -ENOMEM;
 	for (i = 0; i < point->caller_count; i++) {
 		const struct stapkit_caller *caller = &point->callers[i];
 		char name[KSYM_NAME_LEN];
@@ -119,20 +121,17 @@ unsigned long *stapkit_kprobe_callers(const struct stapkit_probe *probe)
 		start = !caller->module && strcmp(name, "_stext") == 0 ? kernel_start() : stapkit_symbol_address(name);
 		addresses[i] = start ? start + caller->offset : 0;
 	}
-	return addresses;
+	*result = addresses;
+	return 0;
 }
 
-bool stapkit_kprobe_called(const struct stapkit_probe *probe, const unsigned long *addresses, struct pt_regs *regs)
+bool stapkit_kprobe_called_from(const struct stapkit_probe *probe, const unsigned long *addresses, struct pt_regs *regs)
 {
 	const struct stapkit_kprobe_point *point = probe->point;
 	unsigned long stack = kernel_stack_pointer(regs);
 	bool fits = true;
 	u32 i;
 
-	if (point->caller_count == 0)
-		return true;
-	if (!addresses)
-		return false;
 	for (i = 0; i < point->caller_count; i++) {
 		const struct stapkit_caller *caller = &point->callers[i];
 		unsigned long word;
@@ -149,7 +148,7 @@ bool stapkit_kprobe_called(const struct stapkit_probe *probe, const unsigned lon
 	}
 	return false;
 }
-NOKPROBE_SYMBOL(stapkit_kprobe_called);
+NOKPROBE_SYMBOL(stapkit_kprobe_called_from);
 
 /* -------------------------------------------------------------------------------- modules that come and go */
 
@@ -237,9 +236,9 @@ static int register_one(struct stapkit_probe *p)
 		return 0;
 	memset(&state->kp, 0, sizeof(state->kp));
 	state->kp.pre_handler = kprobe_hit;
-	kfree(state->callers);
-	state->callers = stapkit_kprobe_callers(p);
-	err = stapkit_kprobe_place(&state->kp, p, name, sizeof(name));
+	err = stapkit_kprobe_callers(p, &state->callers);
+	if (!err)
+		err = stapkit_kprobe_place(&state->kp, p, name, sizeof(name));
 	if (!err)
 		err = register_kprobe(&state->kp);
 	/* The name lives on this stack; the kernel has resolved it. */

@@ -15,10 +15,19 @@ int stapkit_kprobe_place(struct kprobe *kp, const struct stapkit_probe *probe, c
  */
 void stapkit_kprobe_refused(const struct stapkit_probe *probe, int err);
 
-/* The addresses of the callers that @probe asks for, one an entry of its point; NULL where it asks for none. */
-unsigned long *stapkit_kprobe_callers(const struct stapkit_probe *probe);
+/*
+ * Sets @addresses to those of the callers that @probe asks for, one an entry of its point; to NULL where it asks for
+ * none. What was there is freed.
+ */
+int stapkit_kprobe_callers(const struct stapkit_probe *probe, unsigned long **addresses);
+bool stapkit_kprobe_called_from(const struct stapkit_probe *probe, const unsigned long *addresses, struct pt_regs *regs);
+
 /* Whether the function was called from where @probe asks for. Probe context. */
-bool stapkit_kprobe_called(const struct stapkit_probe *probe, const unsigned long *addresses, struct pt_regs *regs);
+static inline bool stapkit_kprobe_called(const struct stapkit_probe *probe, const unsigned long *addresses,
+					 struct pt_regs *regs)
+{
+	return likely(!addresses) || stapkit_kprobe_called_from(probe, addresses, regs);
+}
 
 /* From follow to unfollow, the probes of @family in modules are armed when these are loaded, and disarmed when they go. */
 int stapkit_kprobe_follow(const struct stapkit_family *family);

@@ -92,8 +92,6 @@ static int register_one(struct stapkit_probe *p)
 	if (state->registered)
 		return 0;
 	memset(&state->rp, 0, sizeof(state->rp));
-	kfree(state->callers);
-	state->callers = stapkit_kprobe_callers(p);
 	state->rp.handler = kretprobe_returned;
 	state->rp.entry_handler = kretprobe_entered;
 	state->rp.data_size = p->entry_size + p->entry_strings * stapkit_script.string_room;
@@ -102,7 +100,9 @@ static int register_one(struct stapkit_probe *p)
 	 * KRETACTIVE.
 	 */
 	state->rp.maxactive = point->maxactive > 0 ? point->maxactive : max_t(u32, 10, 4 * num_possible_cpus()) + 15;
-	err = stapkit_kprobe_place(&state->rp.kp, p, name, sizeof(name));
+	err = stapkit_kprobe_callers(p, &state->callers);
+	if (!err)
+		err = stapkit_kprobe_place(&state->rp.kp, p, name, sizeof(name));
 	if (!err)
 		err = register_kretprobe(&state->rp);
 	state->rp.kp.symbol_name = NULL;
