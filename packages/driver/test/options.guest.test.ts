@@ -98,7 +98,10 @@ describe('what a run is given', () => {
 
   test('--suppress-handler-errors, --skip-badvars and -u', async () => {
     const script = 'global n probe timer.ms(20) { if (n++ > 3) exit() println(1 / (n % 2)) }';
-    expect(await vm('--suppress-handler-errors', '-e', script)).toMatchObject({ status: 0, stderr: '' });
+    expect(await vm('--suppress-handler-errors', '-e', script)).toMatchObject({
+      status: 0,
+      stderr: 'WARNING: Number of errors: 2, skipped probes: 0\n',
+    });
     const bad = await vm(
       '--skip-badvars',
       '-e',

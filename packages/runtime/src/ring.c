@@ -15,6 +15,7 @@
  * that is being written to, all that is known is that its next record is no older than its last one.
  */
 #include <linux/irqflags.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 #include <linux/wait.h>
 
@@ -25,6 +26,8 @@ static struct stapkit_ring *rings;
 static DECLARE_WAIT_QUEUE_HEAD(ring_wait_queue);
 /* With so many bytes waiting a reader starts at once. */
 #define READ_AT_ONCE 32768
+/* How long a reader may take for one batch before it is held for stuck. */
+#define READER_PATIENCE (2 * HZ)
 
 /* Set by a reader that sleeps; the writer that clears it wakes it. */
 static int reader_waiting;
@@ -283,6 +286,38 @@ static unsigned long pending_bytes(void)
 	for_each_possible_cpu(cpu)
 		bytes += READ_ONCE(rings[cpu].published) - (unsigned long)local_read(&rings[cpu].tail);
 	return bytes;
+}
+
+/* Whether a ring that keeps what it has is more than a quarter full. */
+static bool is_crowded(void)
+{
+	u32 cpu;
+
+	for_each_possible_cpu(cpu) {
+		const struct stapkit_ring *ring = &rings[cpu];
+		unsigned long pending = READ_ONCE(ring->published) - (unsigned long)local_read(&ring->tail);
+
+		if (!READ_ONCE(ring->overwrite) && pending > ring->mask / 4)
+			return true;
+	}
+	return false;
+}
+
+void stapkit_ring_make_way(void)
+{
+	unsigned long pending = pending_bytes();
+	unsigned long headway = jiffies;
+
+	while (is_crowded() && time_before(jiffies, headway + READER_PATIENCE) && !fatal_signal_pending(current)) {
+		unsigned long left;
+
+		stapkit_ring_wake();
+		schedule_timeout_killable(1);
+		left = pending_bytes();
+		if (left != pending)
+			headway = jiffies;
+		pending = left;
+	}
 }
 
 int stapkit_ring_wait(bool (*done)(void))

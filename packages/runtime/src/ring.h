@@ -54,6 +54,11 @@ void stapkit_ring_set_overwrite(bool on);
 /* The reader's side, one reader at a time, process context. */
 bool stapkit_ring_has_data(void);
 long stapkit_ring_read(char __user *buffer, size_t size);
+/*
+ * Sleeps until the reader has taken most of what lies in the rings, so that what comes next finds room; no longer than
+ * the reader makes headway. Nobody may be writing. Process context.
+ */
+void stapkit_ring_make_way(void);
 /* Sleeps until there is something to read, or @done() holds, or a signal comes. */
 int stapkit_ring_wait(bool (*done)(void));
 

@@ -147,6 +147,8 @@ static void session_stop(bool run_end)
 		/* Handlers run with interrupts off, so this waits for the last of them. */
 		synchronize_rcu();
 		if (run_end && stapkit_session.start_stamp) {
+			/* The handlers may have left the rings full; what end probes print is what the run was for. */
+			stapkit_ring_make_way();
 			if (atomic_read(&stapkit_session.failed)) {
 				stapkit_sequence_run(&stapkit_family_error);
 			} else {

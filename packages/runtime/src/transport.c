@@ -290,8 +290,6 @@ static ssize_t trace_read(struct file *file, char __user *buffer, size_t size, l
 	/* What is in the rings stays there for whoever attaches next. */
 	if (READ_ONCE(stapkit_session.detached))
 		goto unlock;
-	if (READ_ONCE(stapkit_session.detached))
-		goto unlock;
 	/* END only where nothing was left in the rings before this read. */
 	if (READ_ONCE(stapkit_session.end_stamp) && !stapkit_ring_has_data() && start_told >= !!stapkit_session.start_stamp) {
 		err = put_states(buffer, size, &done);
