@@ -31,22 +31,21 @@ export function cacheFolder(env: Environment): string {
  * Makes sure that there is a cache folder. One that can only be read serves as far as it goes: what can't be written to
  * it is said where it happens.
  *
- * @throws DiagnosticError where there is none and none can be made
+ * @throws DiagnosticError where there is none and none can be made, or where others could put things into it
  */
 export function ensureCacheFolder(folder: string): void {
+  makeFolder(folder);
+  expectNobodyElse(realpathSync(folder));
+}
+
+function makeFolder(folder: string): void {
   try {
     // Step by step: in a file system that takes no folders at all, such as /proc, Node's own recursion never ends.
-    const facts = statSync(folder, { throwIfNoEntry: false });
-    if (facts?.isDirectory()) {
-      expectNobodyElse(realpathSync(folder));
-      return;
-    }
+    if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
     const parent = dirname(folder);
-    if (parent !== folder) ensureCacheFolder(parent);
-    mkdirSync(folder);
+    if (parent !== folder) makeFolder(parent);
+    mkdirSync(folder, 0o755);
   } catch (error) {
-    if (error instanceof DiagnosticError && error.diagnostics.some(({ code }) => code === 'driver/cache-of-others'))
-      throw error;
     if (error instanceof DiagnosticError || (error as NodeJS.ErrnoException).code === 'EEXIST') {
       if (statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return;
       if (error instanceof DiagnosticError) throw error;

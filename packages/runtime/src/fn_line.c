@@ -164,35 +164,32 @@ static bool find_line(u64 address, const char **file, u32 *line)
 	return false;
 }
 
-void stapkit_fn_symfile(struct stapkit_context *c, char *result, s64 address)
+/* Either part may be left out; what is not known is said by the address. */
+static void give_line(char *result, s64 address, bool with_file, bool with_line)
 {
+	u32 size = stapkit_string_size();
 	const char *file;
 	u32 line;
 
-	if (find_line(address, &file, &line))
-		strscpy(result, file, stapkit_string_size());
+	if (!find_line(address, &file, &line))
+		scnprintf(result, size, "0x%llx", address);
+	else if (!with_line)
+		strscpy(result, file, size);
 	else
-		scnprintf(result, stapkit_string_size(), "0x%llx", address);
+		scnprintf(result, size, "%s%s%u", with_file ? file : "", with_file ? ":" : "", line);
+}
+
+void stapkit_fn_symfile(struct stapkit_context *c, char *result, s64 address)
+{
+	give_line(result, address, true, false);
 }
 
 void stapkit_fn_symline(struct stapkit_context *c, char *result, s64 address)
 {
-	const char *file;
-	u32 line;
-
-	if (find_line(address, &file, &line))
-		scnprintf(result, stapkit_string_size(), "%u", line);
-	else
-		scnprintf(result, stapkit_string_size(), "0x%llx", address);
+	give_line(result, address, false, true);
 }
 
 void stapkit_fn_symfileline(struct stapkit_context *c, char *result, s64 address)
 {
-	const char *file;
-	u32 line;
-
-	if (find_line(address, &file, &line))
-		scnprintf(result, stapkit_string_size(), "%s:%u", file, line);
-	else
-		scnprintf(result, stapkit_string_size(), "0x%llx", address);
+	give_line(result, address, true, true);
 }

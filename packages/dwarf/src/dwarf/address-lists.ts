@@ -40,11 +40,7 @@ export function readAddressList<T>(
   const { addressSize } = unit.header;
   const kinds = KINDS[section]!;
   return unit.dwarf.readGrowing(section, offset, (c) => {
-    const items: T[] = [];
-    const take = (start: bigint, end: bigint, isDefault?: boolean) => {
-      const one = item(start, end, c, isDefault);
-      if (one !== undefined) items.push(one);
-    };
+    const { items, take } = collect(item, c);
     let base = unit.baseAddress;
     for (let count = 0; count < MOST_ENTRIES; count++) {
       const kind = c.u8();
@@ -107,11 +103,7 @@ export function readOldAddressList<T>(
   const { addressSize } = unit.header;
   const most = (1n << BigInt(addressSize * 8)) - 1n;
   return unit.dwarf.readGrowing(section, offset, (c) => {
-    const items: T[] = [];
-    const take = (start: bigint, end: bigint, isDefault?: boolean) => {
-      const one = item(start, end, c, isDefault);
-      if (one !== undefined) items.push(one);
-    };
+    const { items, take } = collect(item, c);
     let base = unit.baseAddress;
     for (let count = 0; count < MOST_ENTRIES; count++) {
       const start = c.unsigned(addressSize);
@@ -122,6 +114,16 @@ export function readOldAddressList<T>(
     }
     return c.fail(`the ${what(section)} does not end`);
   });
+}
+
+/** A list, and what adds to it the items that are any. */
+function collect<T>(item: TakeRange<T>, c: Cursor) {
+  const items: T[] = [];
+  const take = (start: bigint, end: bigint, isDefault?: boolean): void => {
+    const one = item(start, end, c, isDefault);
+    if (one !== undefined) items.push(one);
+  };
+  return { items, take };
 }
 
 const what = (section: string) => (section.startsWith('.debug_loc') ? 'location list' : 'list of ranges');
