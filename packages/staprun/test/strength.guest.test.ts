@@ -79,6 +79,8 @@ function build(name: string, script: string, options: readonly string[] = []): v
 const PRELUDE = `cd "$(mktemp -d)" || exit
 until_() { until eval "$1"; do sleep 0.1; done; }
 gone() { until_ '! grep -q "^sps_" /proc/modules'; echo gone; }
+# One flood after another, from when a module is there until it is gone: however long it takes to be armed.
+floods() { until_ '[ -e /proc/stapkit/sps_flood/control ]'; while [ -e /proc/stapkit/sps_flood/control ]; do $D/flood 1; done; }
 `;
 
 /** Runs a shell script in the guest; `$S` is staprun, `$D` the folder of the modules. */
@@ -149,14 +151,14 @@ test('the terminal closes: the end probes run, and the module goes', async () =>
 });
 
 test('a reader that goes away ends the run', async () => {
-  const ran = await shell(`(sleep 3; $D/flood 1) & $S $D/sps_flood.ko | head -1 | wc -l; gone`);
+  const ran = await shell(`floods & $S $D/sps_flood.ko | head -1 | wc -l; gone`);
   expect(ran.output).toBe('1\ngone\n');
 });
 
 test('a full disk at -o is told of, and ends the run', async () => {
   const ran = await shell(`
     mkdir small; mount -t tmpfs -o size=128k none small
-    $S -o small/out $D/sps_flood.ko & P=$!; until_ '[ -e /proc/stapkit/sps_flood/control ]'; sleep 1; $D/flood 2 &
+    $S -o small/out $D/sps_flood.ko & P=$!; floods &
     wait $P; echo $?; gone; tail -c 1 small/out | od -An -c | tr -d ' '; umount small`);
   expect(ran.errors).toMatch(/writing to small\/out failed: no space left on device/);
   expect(ran.output).toMatch(/^1\ngone\n/);
