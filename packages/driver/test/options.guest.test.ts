@@ -114,7 +114,7 @@ describe('what a run is given', () => {
     });
   });
 
-  test('--modinfo, -m, -B and -k', async () => {
+  test('--modinfo, -m and -k', async () => {
     const folder = scratchFolder();
     const ended = await stap(
       ['--vm', '-p4', '-k', '-m', 'opts', '--modinfo', 'author=me', '-e', 'probe begin { exit() }'],
