@@ -83,11 +83,11 @@ test('handlers run on both CPUs at once, nested and in interrupts, under load', 
 
 test('handlers in non-maskable interrupts come in the middle of others and of what those print', async () => {
   build('rt_nmi', 'nmi.stp', ['-g', '--suppress-time-limits', '-DMAXSKIPPED=100000000']);
-  // Each backtrace that is asked for on one CPU is an NMI on the other.
+  // Each backtrace that is asked for on one CPU is an NMI on the other. The load leaves staprun and the shell their turn.
   const output = await shell(
     `$S -v $D/rt_nmi.ko > o 2> e & P=$!
      until grep -q '^begin' o; do sleep 0.1; done
-     for cpu in 0 1; do taskset -c $cpu perl -e 'getppid while 1' & done
+     for cpu in 0 1; do nice -n 19 taskset -c $cpu perl -e 'getppid while 1' & done
      for i in $(seq 10); do for cpu in 0 1; do taskset -c $cpu sh -c 'echo l > /proc/sysrq-trigger'; done; done
      kill %2 %3; kill -INT $P; wait
      grep -vE '^(begin|busy [01] [0-9]+|nmi [01] [01]-[^ ].*|end [0-9]+ [0-9]+ [0-9]+)$' o
@@ -95,14 +95,18 @@ test('handlers in non-maskable interrupts come in the middle of others and of wh
   );
   const [, lines, nmis, nested, refused] = /^lines (\d+) (\d+) (\d+) (\d+)$/m.exec(output)!.map(Number);
   expect(nmis).toBeGreaterThanOrEqual(10);
-  expect(lines).toBe(nmis);
+  // The other handler fills the buffers faster than a slow machine reads them: what does not fit is counted.
+  const lost = Number(
+    /^WARNING: Lost because the buffer was full, from the print at .*nmi\.stp:15:3: (\d+)$/m.exec(output)?.[1] ?? 0,
+  );
+  expect(lines! + lost).toBe(nmis);
   expect(nested).toBeGreaterThan(0);
   // A lock that the interrupted handler holds is not waited for: the hit is skipped, and counted.
   expect(nmis! - refused!).toBeGreaterThan(0);
   expect(output).toMatch(/^WARNING: Skipped due to .*lock timeout in kernel\.trace\("nmi:nmi_handler"\)/m);
   expect(output).toMatch(/^lines/);
   expect(await shell(COMPLAINTS)).toBe('');
-}, 120_000);
+}, 300_000);
 
 test(
   'staprun killed at any moment leaves no module, and the kernel keeps no memory',
