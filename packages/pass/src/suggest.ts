@@ -8,7 +8,8 @@
  * @param most how many to return
  */
 export function nearestNames(name: string, candidates: Iterable<string>, most = 5): string[] {
-  const limit = Math.max(1, Math.floor(name.length / 3));
+  // Two swapped letters are a distance of 2.
+  const limit = name.length < 4 ? 1 : Math.max(2, Math.floor(name.length / 3));
   const scored: { candidate: string; distance: number }[] = [];
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - name.length) > limit) continue;
