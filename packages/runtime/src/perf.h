@@ -9,6 +9,9 @@
 /* One perf event on every CPU that is online, all for one probe. */
 struct stapkit_perf_events {
 	struct perf_event **events;	/* by CPU */
+	struct stapkit_probe *probe;
+	struct inode *program;		/* only hits in processes that run this file; NULL for all */
+	bool of_target;			/* only hits in target() */
 };
 
 /*

@@ -1,5 +1,8 @@
-// Every form of a probe point that stapprobes(3stap) documents for kernel.data, kprobe, procfs and netfilter, live;
+// Every form of a probe point that stapprobes(3stap) documents for perf, kernel.data, kprobe, procfs and netfilter, live;
 // and conditions that arm and disarm each family while the script runs.
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Modules } from './run-modules.js';
 
@@ -39,6 +42,24 @@ test('kernel.data takes an address and a length, and reads too', async () => {
   expect(ran).toEqual({ output: 'begun\n0 1 2 3 4 \n', errors: '', status: 0 });
 });
 
+test('the fifth of five addresses that are watched at once is refused, and the others go on', async () => {
+  const symbols = ['jiffies_64', 'pid_max', 'panic_timeout', 'nr_threads', 'total_forks'];
+  modules.build(
+    'rf_many_data',
+    `${BEGUN} global n
+     ${symbols.map((symbol) => `probe kernel.data("${symbol}").write { n++ }`).join('\n')}
+     probe end { printf("%d\\n", n > 0) }`,
+  );
+  const ran = await modules.run('rf_many_data', '', 'sleep 0.5');
+  expect(ran).toEqual({
+    output: 'begun\n1\n',
+    errors: expect.stringMatching(
+      /^WARNING: probe kernel\.data\("total_forks"\)\.length\(1\)\.write registration error \(rc -28\)\n$/,
+    ),
+    status: 0,
+  });
+});
+
 test('kprobe takes functions of the kernel and of modules, returns, and addresses', async () => {
   const statement = await addressOf('__x64_sys_getppid');
   modules.build(
@@ -58,6 +79,79 @@ test('kprobe takes functions of the kernel and of modules, returns, and addresse
   const ran = await modules.run('rf_kprobe', '', `perl -e 'for (1..20) { getppid; stat "/etc/passwd" }'`);
   const names = ['call', 'function', 'maxactive', 'module', 'module call', 'module return', 'return', 'statement'];
   expect(ran).toEqual({ output: `begun\n${names.map((name) => `${name} 1\n`).join('')}`, errors: '', status: 0 });
+});
+
+/** A program that computes for a while, under a name of its own. */
+function busyProgram(name: string): string {
+  const source = join(modules.folder, `${name}.c`);
+  const program = join(modules.folder, name);
+  writeFileSync(
+    source,
+    `volatile long n;
+     __attribute__((noinline)) void work(void) { for (long i = 0; i < 3000000; i++) n += i; }
+     int main(void) { for (int i = 0; i < 12; i++) work(); return 0; }`,
+  );
+  execFileSync('gcc', ['-O1', '-o', program, source]);
+  return program;
+}
+
+test('perf samples by count and by frequency, of all processes and of one', async () => {
+  const [busy, other] = [busyProgram('busy'), busyProgram('other')];
+  modules.build(
+    'rf_perf',
+    `${BEGUN} global n, of_one, others
+     probe perf.type(1).config(0) { n["default"]++ if (execname() == "other") others++ }
+     probe perf.type(1).config(0).sample(500000) { n["sample"]++ }
+     probe perf.type(1).config(0).hz(500) { n["hz"]++ }
+     probe perf.type(1).config(0).process("${busy}") { n["process"]++ of_one[pid()]++ }
+     probe perf.type(1).config(0).sample(300000).process("${busy}") { n["sample of process"]++ of_one[pid()]++ }
+     probe perf.type(1).config(0).hz(500).process("${busy}") { n["hz of process"]++ of_one[pid()]++ }
+     probe end { foreach (s+ in n) printf("%s\\n", s) printf("%d\\n", others > 0) foreach (p in of_one) println(p) delete n }`,
+  );
+  // On both CPUs there is another program beside it, and it is begun anew on each.
+  const load = `rm -f /tmp/pids; for cpu in 0 1; do
+      taskset -c 0 ${other} & A=$!; taskset -c 1 ${other} & B=$!
+      taskset -c $cpu ${busy} & echo $! >> /tmp/pids; wait $! $A $B; done`;
+  const ran = await modules.run('rf_perf', '', load);
+  const pids = await modules.shell('cat /tmp/pids');
+  const names = ['default', 'hz', 'hz of process', 'process', 'sample', 'sample of process'];
+  expect(ran).toEqual({ output: `begun\n${names.join('\n')}\n1\n${pids}`, errors: '', status: 0 });
+});
+
+test('perf goes by the command of -c where no process is named, and finds a name without a folder', async () => {
+  const busy = busyProgram('busy');
+  modules.build(
+    'rf_target',
+    `${BEGUN} global n, others
+     probe perf.type(1).config(0).process { n["command"]++ if (pid() != target()) others++ }
+     probe perf.type(1).config(0).process("perl") { n["perl"]++ if (execname() != "perl") others++ }
+     probe perf.type(1).config(0).process("no such program") { n["none"]++ }
+     probe end { foreach (s+ in n) println(s) println(others) delete n }`,
+  );
+  const ran = await modules.run('rf_target', `-c "${busy}; perl -e 'for (1..2000000) { }'"`);
+  expect(ran.output).toBe('begun\ncommand\nperl\n0\n');
+  expect(ran.errors).toMatch(
+    /^WARNING: probe perf\.type\(1\)\.config\(0\)\.process\("no such program"\)\S* registration error \(rc -2\)\n$/,
+  );
+  expect(ran.status).toBe(0);
+});
+
+test('a perf counter is read on demand, and its handler never runs', async () => {
+  modules.build(
+    'rf_counter',
+    `${BEGUN} global first, last, n, back, handled
+     probe perf.type(1).config(0).counter("clock") { handled++ }
+     probe kernel.function("__do_sys_getppid") {
+       if (execname() != "perl") next
+       now = @perf("clock")
+       if (n++ == 0) first = now
+       if (now < last) back++
+       last = now
+     }
+     probe end { printf("%d %d %d %d\\n", n, last > first, back, handled) }`,
+  );
+  const ran = await modules.run('rf_counter', '', "taskset -c 1 perl -e 'getppid for 1..200'");
+  expect(ran).toEqual({ output: 'begun\n200 1 0 0\n', errors: '', status: 0 });
 });
 
 test('procfs files have a default name, a mask and a size', async () => {
