@@ -31,6 +31,9 @@ function error(code: string, message: string, token: Token | undefined, extra: E
   return make('error', code, message, token, extra);
 }
 
+/** How many addresses an x86 processor watches. */
+export const DEBUG_REGISTERS = 4;
+
 function warning(code: string, message: string, token: Token | undefined, extra: Extra = {}): Diagnostic {
   return make('warning', code, message, token, extra);
 }
@@ -179,6 +182,13 @@ export const messages = {
     warning('side-effect-free', `side-effect-free function '${name}'`, token),
   neverAssigned: (what: 'local' | 'global', name: string, near: readonly string[], token: Token) =>
     warning('never-assigned', `never-assigned ${what} variable '${name}'${similar(near)}`, token),
+  manyWatchpoints: (count: number, token: Token) =>
+    warning(
+      'many-watchpoints',
+      `Too many hardware breakpoint probes: ${count}, and the processor has ${DEBUG_REGISTERS}`,
+      token,
+      { hints: ['those beyond are refused when they are armed; conditions may keep some of them unarmed'] },
+    ),
   crossFile: (declared: string, token: Token) =>
     warning('cross-file', `cross-file global variable reference to ${declared} from`, token),
   unusedLocal: (name: string, token: Token) => warning('unused-local', `Eliding unused variable '${name}'`, token),

@@ -12,6 +12,7 @@ import { bind } from './passes/bind.js';
 import { checkAssigned } from './passes/check-assigned.js';
 import { checkForeach } from './passes/check-foreach.js';
 import { checkFunctions, checkPrivilege } from './passes/check-privilege.js';
+import { checkWatchpoints } from './passes/check-watchpoints.js';
 import { type DerivedProbes, deriveProbes } from './passes/derive-probes.js';
 import { infer } from './passes/infer.js';
 import { lower } from './passes/lower.js';
@@ -114,7 +115,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
   if (options.symbols.code?.pending) return { value: emptyScript(ast, options), diagnostics };
   diagnostics.push(...derived.diagnostics);
   after?.('derive-probes', () => printDerived(derived));
-  diagnostics.push(...checkPrivilege(derived, options, tokens));
+  diagnostics.push(...checkPrivilege(derived, options, tokens), ...checkWatchpoints(derived, tokens));
 
   const coverage = derived.coverage.flatMap((one) => countCoverage(one, options.symbols) ?? []);
   const pruner = options.unoptimized ? undefined : prologuePruner(ast);

@@ -1,5 +1,5 @@
 // kernel.data(ADDRESS or "symbol")[.length(N)].write|rw (stapprobes(3stap), HARDWARE BREAKPOINTS).
-import { type Family, formatParts, type PointPattern, type PointRequest } from './family.js';
+import type { Family, PointPattern, PointRequest } from './family.js';
 
 function build(access: 'write' | 'rw') {
   return (request: PointRequest): ReturnType<PointPattern['build']> => {
@@ -11,9 +11,11 @@ function build(access: 'write' | 'rw') {
     if (length === undefined) return { fault: `length ${asked} is not within 1 and 8` };
     if (symbol !== undefined && !/^[A-Za-z_][\w.]*$/.test(symbol))
       return { fault: `malformed symbol name "${symbol}"` };
+    const data = symbol === undefined ? `0x${BigInt.asUintN(64, request.number('data')).toString(16)}` : `"${symbol}"`;
     return [
       {
-        name: formatParts(request.parts),
+        // As SystemTap names it: with the address in hexadecimal, and the length also where it was not said.
+        name: `kernel.data(${data}).length(${asked}).${access}`,
         point: {
           family: 'watchpoint',
           ...(symbol === undefined ? { address: BigInt.asUintN(64, request.number('data')).toString() } : { symbol }),

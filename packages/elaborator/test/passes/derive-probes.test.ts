@@ -97,6 +97,28 @@ test.each([
   expect(cleanly(`probe ${point} { print("x") }`).probes[0]?.point).toMatchObject(expected);
 });
 
+test('names kernel.data points as SystemTap does', () => {
+  const script = cleanly(
+    'probe kernel.data(-4096).rw, kernel.data(65).length(3).write, kernel.data("jiffies").rw { print("x") }',
+  );
+  expect(script.probes.map(({ name }) => name)).toEqual([
+    'kernel.data(0xfffffffffffff000).length(1).rw',
+    'kernel.data(0x41).length(3).write',
+    'kernel.data("jiffies").length(1).rw',
+  ]);
+});
+
+test('warns of more kernel.data points than there are debug registers', () => {
+  const points = (count: number): string =>
+    Array.from({ length: count }, (_, index) => `probe kernel.data(${4096 + 8 * index}).write { print("x") }`).join(
+      ' ',
+    );
+  cleanly(points(4));
+  expect(elaborateText(points(6)).diagnostics.map(({ message, severity }) => `${severity}: ${message}`)).toEqual([
+    'warning: Too many hardware breakpoint probes: 6, and the processor has 4: keyword',
+  ]);
+});
+
 test('joins the conditions of points and aliases', () => {
   const script = cleanly('global on, more probe mine if (on) { print(1) } probe end { on = more = 1 }', {
     library: 'probe mine = begin { }',
