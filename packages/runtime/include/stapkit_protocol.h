@@ -42,7 +42,8 @@ enum stapkit_record_kind {
 	STAPKIT_RECORD_ERROR = 4,	/* text as in TEXT; a handler's error */
 	STAPKIT_RECORD_START = 5,	/* begin probes have run and all others are armed */
 	STAPKIT_RECORD_EXIT = 6,	/* the script asks to end: staprun answers with the command "exit" */
-	STAPKIT_RECORD_END = 7,		/* end probes have run; payload: __s64 exit status, __u64 errors not told */
+	STAPKIT_RECORD_END = 7,		/* end probes have run; payload: __s64 exit status, __s64 errors beyond the ERROR
+					 * records; below 0 where one of those was no handler's */
 	STAPKIT_RECORD_LOSS = 8,	/* payload: struct stapkit_loss; `site` is its owner */
 	STAPKIT_RECORD_WATERMARK = 9,	/* every record stamped below `stamp` has been delivered */
 	STAPKIT_RECORD_HISTOGRAM = 10,	/* payload: struct stapkit_histogram */

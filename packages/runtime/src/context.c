@@ -91,12 +91,12 @@ void stapkit_context_skip(struct stapkit_probe *probe, u32 cause)
 	/* stap(1), on MAXSKIPPED: "probes skipped due to reentrancy are not accumulated against this limit". */
 	if (cause == STAPKIT_LOSS_NESTING && stapkit_script.limits.interruptible)
 		return;
-	if (atomic64_inc_return(&stapkit_session.skipped) > stapkit_script.limits.maxskipped &&
+	if (atomic64_inc_return(&stapkit_session.skipped) == stapkit_script.limits.maxskipped + 1 &&
 	    !stapkit_script.limits.suppress_errors && !atomic_read(&stapkit_session.failed)) {
 		static const char text[] = "Skipped too many probes, check MAXSKIPPED or try again with stap -t for more details.";
 
 		stapkit_session_fail();
-		stapkit_ring_text(STAPKIT_RECORD_ERROR, probe->id, text, sizeof(text) - 1);
+		stapkit_session.skips_told = stapkit_ring_text(STAPKIT_RECORD_ERROR, probe->id, text, sizeof(text) - 1);
 	}
 }
 

@@ -23,6 +23,7 @@ struct stapkit_session {
 	atomic_t failed;		/* ended by errors: error probes run instead of end probes */
 	atomic64_t errors;
 	atomic64_t skipped;
+	bool skips_told;		/* there is an ERROR record that says they were too many */
 	s64 target;			/* target() */
 	s64 reader;			/* process that started the run: stp_pid() */
 	kuid_t owner;			/* and its user */

@@ -253,7 +253,8 @@ static int put_end(char __user *buffer, size_t size, u32 *done)
 	/* stap(1), --suppress-handler-errors: "Any overall counts will still be reported at shutdown." */
 	if (stapkit_script.limits.suppress_errors)
 		end[1] = atomic64_read(&stapkit_session.errors);
-
+	if (stapkit_session.skips_told)
+		end[1]--;
 	if (!losses_told)
 		err = put_losses(buffer, size, done);
 	if (err || !losses_told)

@@ -128,17 +128,95 @@ test('returns that no instance was free for are counted', async () => {
 });
 
 /**
- * Holds its lock for long, on one CPU and the other; how often it came through. The emulator runs one CPU for many
- * handlers, then the other: now and then it leaves one in the middle.
+ * `holder`, on CPU 0, keeps the lock of `order` in getuid() (102) until `wanter`, on CPU 1, has come by as often as COUNT says,
+ * and a while more. `wanter` comes by in getpgrp() (111), wants the lock in getppid(), and says at its end how often that was.
  */
-const HELD = `${BEGUN}global held function long_one() { for (i = 0; i < 20000; i++) j += i return j }
-  probe kernel.function("__do_sys_getppid") { held++ if (long_one() == 7) println("seven") held++ } probe end { println(held / 2) }`;
-const FROM_BOTH = 'for cpu in 0 1; do taskset -c $cpu perl -e "getppid for 1..300" & L="$L $!"; done; wait $L';
+const LOCKED = (arrived: number, linger: number, seconds = 10): string => `%{
+    #include <linux/atomic.h>
+    #include <linux/timekeeping.h>
+    static atomic_t arrived;
+    %}
+    ${BEGUN}
+    global held, order
+    function arrive() %{ atomic_inc(&arrived); %}
+    // Where the run goes on, the seconds are not reached.
+    function keep() %{
+      int until = atomic_read(&arrived) + ${arrived};
+      u64 end = ktime_get_mono_fast_ns() + ${seconds}000000000ULL, linger;
+      while (atomic_read(&arrived) - until < 0 && ktime_get_mono_fast_ns() < end) cpu_relax();
+      linger = ktime_get_mono_fast_ns() + ${linger}ULL;
+      while (ktime_get_mono_fast_ns() < linger) cpu_relax();
+    %}
+    probe kernel.function("__do_sys_getuid") { if (execname() == "holder") { held += 1000000 order .= "(" keep() order .= ")" } }
+    probe kernel.function("__x64_sys_getpgrp") { if (execname() == "wanter") arrive() }
+    probe kernel.function("__do_sys_getppid") { if (execname() == "wanter") { held++ order .= strlen(order) == 2 ? "w" : "" } }
+    probe end { printf("%d %s\\n", held, order) }`;
+const LONG = 'MAXACTION=10000000 STP_OVERLOAD_THRESHOLD=1000000000000';
+/** Both load what they need before the lock is held: a CPU in a handler answers no other. */
+const HOLDER_AND_WANTER = `rm -f /tmp/end /tmp/wanted /tmp/came
+  taskset -c 1 perl -e '$0 = "wanter"; open(C, ">", "/tmp/came"); close(C);
+    until (-e "/tmp/end") { getppid; syscall(111); $n++ } open(W, ">", "/tmp/wanted"); print W $n' & W=$!
+  until [ -e /tmp/came ]; do sleep 0.05; done
+  taskset -c 0 perl -e '$0 = "holder"; syscall(102)' ; touch /tmp/end; wait $W`;
+
+/** How often `wanter` wanted the lock. */
+const wanted = async (): Promise<number> => Number(await modules.shell('cat /tmp/wanted'));
+const came = ({ output }: Ran): number => Number(/^begun\n1(\d{6}) \(\)w$/m.exec(output)?.[1]);
+
+test('a lock that is not free in time is a skip, and the global is named', async () => {
+  build('rl_held', LOCKED(50, 0), ['-g', '-t']);
+  const settings = `MAXTRYLOCK=2 TRYLOCKDELAY=1 MAXSKIPPED=1000000 ${LONG}`;
+  const ran = await run('rl_held', '', HOLDER_AND_WANTER, settings);
+  const skipped = Number(/^WARNING: Number of errors: 0, skipped probes: (\d+)$/m.exec(ran.errors)?.[1]);
+  // While the lock was held, nobody came through: of the 50 that were waited for, one may have been counted before.
+  expect(skipped).toBeGreaterThanOrEqual(49);
+  expect(came(ran) + skipped).toBe(await wanted());
+  // With -t the end of the run says whose the losses were.
+  const words = String.raw`Skipped due to global 'order' lock timeout in kernel\.function\("__do_sys_getppid`;
+  expect(ran.errors).toMatch(new RegExp(`^WARNING: ${words}.*: ${skipped}$`, 'm'));
+  expect(ran.status).toBe(0);
+  const strict = await run('rl_held', '--strict --json', HOLDER_AND_WANTER, settings);
+  const loss = { event: 'loss', owner: expect.stringContaining('__do_sys_getppid'), cause: 'lock-timeout' };
+  expect(lossesOf(strict)).toEqual([{ ...loss, global: 'order', count: expect.any(Number) }]);
+  expect(lossesOf(strict)[0]!.count).toBeGreaterThanOrEqual(49);
+  expect(strict.status).toBe(1);
+});
+
+test('a lock is waited for: MAXTRYLOCK times, TRYLOCKDELAY microseconds apart', async () => {
+  build('rl_held_once', LOCKED(1, 2_000_000), ['-g']);
+  // That is ten seconds; the lock is held for two milliseconds after the other came by.
+  const patient = await run('rl_held_once', '', HOLDER_AND_WANTER, `MAXTRYLOCK=1000000 TRYLOCKDELAY=10 ${LONG}`);
+  expect(came(patient)).toBe(await wanted());
+  expect(patient).toMatchObject({ errors: '', status: 0 });
+});
+
+test('more skips than MAXSKIPPED end the run; 100 by default', async () => {
+  build('rl_held_many', LOCKED(150, 0, 3), ['-g']);
+  const TOO_MANY = /^ERROR: Skipped too many probes, check MAXSKIPPED or try again with stap -t for more details\.$/m;
+  const few = `MAXTRYLOCK=0 ${LONG}`;
+  const ran = await run('rl_held_many', '', HOLDER_AND_WANTER, few);
+  expect(ran.errors).toMatch(TOO_MANY);
+  // The one that is too many is counted too.
+  expect(ran.errors).toMatch(/^WARNING: Number of errors: 0, skipped probes: 101$/m);
+  expect(ran.status).toBe(1);
+  const seven = await run('rl_held_many', '', HOLDER_AND_WANTER, `${few} MAXSKIPPED=7`);
+  expect(seven.errors).toMatch(/^WARNING: Number of errors: 0, skipped probes: 8$/m);
+  expect(seven.status).toBe(1);
+  build('rl_held_quiet', LOCKED(150, 0, 3), ['-g', '--suppress-handler-errors']);
+  // stap(1): without -t there is only the number.
+  const quiet = await run('rl_held_quiet', '', HOLDER_AND_WANTER, `${few} MAXSKIPPED=0`);
+  const skipped = Number(/^WARNING: Number of errors: 0, skipped probes: (\d+)\n$/.exec(quiet.errors)?.[1]);
+  expect(skipped).toBeGreaterThanOrEqual(149);
+  expect(came(quiet) + skipped).toBe(await wanted());
+  expect(quiet.status).toBe(0);
+});
 
 test('with --suppress-time-limits a lock is waited for as long as it takes', async () => {
-  build('rl_held_free', HELD, ['-g', '--suppress-time-limits']);
-  const ran = await run('rl_held_free', '', FROM_BOTH, 'MAXTRYLOCK=0 MAXACTION=10 STP_OVERLOAD_THRESHOLD=1');
-  expect(ran).toEqual({ output: 'begun\n600\n', errors: '', status: 0 });
+  // The default, MAXTRYLOCK=1000 and TRYLOCKDELAY=10, would give up after ten milliseconds.
+  build('rl_held_free', LOCKED(1, 300_000_000), ['-g', '--suppress-time-limits']);
+  const ran = await run('rl_held_free', '', HOLDER_AND_WANTER, 'MAXTRYLOCK=0 MAXACTION=1 STP_OVERLOAD_THRESHOLD=1');
+  expect(came(ran)).toBe(await wanted());
+  expect(ran).toMatchObject({ errors: '', status: 0 });
 });
 
 test('a handler does not run where less than MINSTACKSPACE is left of the stack', async () => {

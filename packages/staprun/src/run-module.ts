@@ -453,8 +453,8 @@ class ModuleRun {
         break;
       case RECORD.END:
         this.#endStatus = records.words[payload >> 2]! | records.words[(payload >> 2) + 1]!;
-        // Errors that were counted and not told, --suppress-handler-errors.
-        this.#errors += Number(records.bytes.readBigUInt64LE(payload + 8));
+        // Those that were counted and not told, --suppress-handler-errors; less the one that told of too many skips.
+        this.#errors += Number(records.bytes.readBigInt64LE(payload + 8));
         break;
       case RECORD.LOSS: {
         const words = payload >> 2;
