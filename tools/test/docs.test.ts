@@ -21,9 +21,7 @@ describe.each(documents())('%s', (document) => {
       const text = execFileSync('sh', ['-c', scriptOf(commands, folder)], { encoding: 'utf8' });
       const outputs = outputsOf(text);
       for (const [index, command] of commands.entries()) {
-        expect(outputs.get(index), `docs/${document}:${command.line}: ${command.text}`).toMatch(
-          patternOf(command.output),
-        );
+        expect(outputs.get(index), `${document}:${command.line}: ${command.text}`).toMatch(patternOf(command.output));
       }
     } finally {
       rmSync(folder, { recursive: true, force: true });

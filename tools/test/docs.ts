@@ -1,6 +1,6 @@
 // The documentation's commands: fenced blocks marked `console` run on this machine, those marked `console guest` are
-// for a prepared machine such as the guest. A line that begins with `$ ` is a command, `> ` goes on with it, and what follows is its output, standard error
-// included. In the output `…` stands for anything within a line; a line of its own, for any number of lines.
+// for a prepared machine such as the guest. A line that begins with `$ ` is a command, `> ` goes on with it, and what follows
+// is its output, standard error included. In the output `…` stands for anything within a line; a line of its own, for any number of lines.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './examples.js';
@@ -13,9 +13,11 @@ export interface DocumentedCommand {
   readonly place: 'host' | 'guest';
 }
 
-/** The documents that have commands. */
+/** The documents that have commands, by their paths below the root. */
 export function documents(): string[] {
-  return readdirSync(join(root, 'docs')).filter((name) => commandsOf(name).length > 0);
+  const pages = readdirSync(join(root, 'docs')).map((name) => `docs/${name}`);
+  const readmes = readdirSync(join(root, 'packages')).map((name) => `packages/${name}/README.md`);
+  return ['README.md', ...pages, ...readmes].filter((path) => commandsOf(path).length > 0);
 }
 
 /** The commands of a document, in order. */
@@ -27,7 +29,7 @@ export function commandsOf(document: string): DocumentedCommand[] {
     if (open) commands.push({ ...open, output: open.output.join('\n') });
     open = undefined;
   };
-  const lines = readFileSync(join(root, 'docs', document), 'utf8').split('\n');
+  const lines = readFileSync(join(root, document), 'utf8').split('\n');
   lines.forEach((line, index) => {
     if (line.startsWith('```')) {
       finish();
@@ -49,9 +51,12 @@ export function scriptOf(commands: readonly DocumentedCommand[], folder: string)
     staprun: 'packages/staprun/bundle/staprun.cjs',
     'stap-merge': 'packages/staprun/bundle/stap-merge.cjs',
   };
-  const links = Object.entries(programs).map(([name, path]) => `ln -sf ${join(root, path)} ${folder}/.bin/${name}`);
+  // A README of a checkout says `./stap`.
+  const links = Object.entries({ ...programs, '../stap': 'stap' }).map(
+    ([name, path]) => `ln -sf ${join(root, path)} ${folder}/.bin/${name}`,
+  );
   const run = commands.map(({ text }, index) => `printf '\\036%d\\n' ${index}\n${text}\n`);
-  return `mkdir -p ${folder}/.bin && cd ${folder} || exit\n${links.join('\n')}\nPATH=${folder}/.bin:$PATH\nexec 2>&1\n${run.join('')}true\n`;
+  return `rm -rf ${folder}; mkdir -p ${folder}/.bin && cd ${folder} || exit\n${links.join('\n')}\nPATH=${folder}/.bin:$PATH\nexec 2>&1\n${run.join('')}true\n`;
 }
 
 /** What each command printed. */

@@ -1,7 +1,8 @@
 // The command line of `stap`: what the words mean, by the table of `manual/stap-options.ts`.
-import { type GotOptions, getOptions, usage } from './get-options.js';
+import { type GotOptions, getOptions } from '@stapkit/pass/options';
 import { STAP_OPTIONS, STAP_REFUSED } from './manual/stap-options.js';
 import type { StapOptions } from './options.js';
+import { usage } from './usage.js';
 import { versionText } from './version.js';
 
 /** What the words of a command line ask for. */
@@ -36,7 +37,12 @@ export function parseCommandLine(
   if (argv.length === 0) return { kind: 'text', text: shortUsage() };
   const subcommand = SUBCOMMANDS.find((name) => name === argv[0]);
   if (subcommand) return parseSubcommand(subcommand, argv.slice(1), env);
-  const settings = { program: 'stap', refused: STAP_REFUSED };
+  const settings = {
+    program: 'stap',
+    codes: 'driver',
+    refused: STAP_REFUSED,
+    behindOperand: "options for the script itself stand behind '--'",
+  };
   const got = getOptions([...rc, ...argv], STAP_OPTIONS, settings);
   // An option that is misspelt is told of first; help and version come before all that may be missing.
   if (got.values.has('h')) return { kind: 'help' };

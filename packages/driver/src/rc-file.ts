@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'shell-quote';
-import { usage } from './get-options.js';
+import { usage } from './usage.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

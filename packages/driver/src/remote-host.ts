@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { type Diagnostic, DiagnosticError } from '@stapkit/pass';
-import { usage } from './get-options.js';
+import { usage } from './usage.js';
 
 /** A machine to run on. */
 export interface RemoteHost {

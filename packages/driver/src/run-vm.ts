@@ -2,9 +2,9 @@
 import { join } from 'node:path';
 import { vmCommand } from '@stapkit/vm';
 import { cacheFolder, ensureCacheFolder, packageFolder } from './folders.js';
-import { usage } from './get-options.js';
 import { completions } from './install-manuals.js';
 import type { CommandIo } from './io.js';
+import { usage } from './usage.js';
 
 /**
  * Runs `stap vm`.

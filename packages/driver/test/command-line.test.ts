@@ -1,8 +1,8 @@
 import { DiagnosticError } from '@stapkit/pass';
 import type { OptionEntry } from '@stapkit/pass/manual';
+import { optionKey } from '@stapkit/pass/options';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../src/command-line.js';
-import { optionKey } from '../src/get-options.js';
 import { STAP_OPTIONS } from '../src/manual/stap-options.js';
 import type { StapOptions } from '../src/options.js';
 
@@ -190,6 +190,7 @@ describe('parseCommandLine', () => {
     [['--moniter', 'x.stp'], ['did you mean --monitor?']],
     [['-json', 'x.stp'], ['did you mean --json?']],
     [['-M', 'x.stp'], ['did you mean -m?']],
+    [['--jsno', 'x.stp'], ['did you mean --json?']],
     [['-K', 'x.stp'], ['did you mean -k?']],
     [['x.stp', '--verbose'], ["options for the script itself stand behind '--'"]],
     [['-i'], ['there is no interactive mode; write a script, or try one with -e']],

@@ -1,8 +1,10 @@
 // The command `stap-merge`.
 import { open } from 'node:fs/promises';
 import { type Diagnostic, DiagnosticError, renderDiagnostic } from '@stapkit/pass';
+import { type GotOptions, getOptions } from '@stapkit/pass/options';
 import { outputFailed, usageError } from './diagnostics.js';
 import { reasonOf } from './kernel-port.js';
+import { mergeManual } from './manuals.js';
 import { MERGE_USAGE, mergeFiles } from './merge-files.js';
 
 /** The streams that stap-merge writes to. */
@@ -18,26 +20,24 @@ export interface MergeIo {
  * @returns the exit status
  */
 export async function mergeCommand(argv: readonly string[], io: MergeIo): Promise<number> {
-  const paths: string[] = [];
-  let outputName: string | undefined;
-  let verbose = false;
   const show = (diagnostics: readonly Diagnostic[]): number => {
     for (const diagnostic of diagnostics) io.errors(`${renderDiagnostic(diagnostic)}\n`);
     return 1;
   };
-  for (let index = 0; index < argv.length; index++) {
-    const word = argv[index]!;
-    if (word === '-v') verbose = true;
-    else if (word === '-h' || word === '--help') {
-      await io.output(Buffer.from(MERGE_USAGE));
-      return 0;
-    } else if (word.startsWith('-o')) {
-      outputName = word.slice(2) || argv[++index];
-      if (outputName === undefined) return show([usageError('missing-value', '-o needs a file name')]);
-    } else if (word.startsWith('-') && word !== '-') {
-      return show([usageError('unknown-option', `unknown option ${word}`, ["try 'stap-merge --help'"])]);
-    } else paths.push(word);
+  let got: GotOptions;
+  try {
+    got = getOptions(argv, mergeManual.options, { program: 'stap-merge', codes: 'staprun' });
+  } catch (error) {
+    if (error instanceof DiagnosticError) return show(error.diagnostics);
+    throw error;
   }
+  if (got.values.has('h')) {
+    await io.output(Buffer.from(MERGE_USAGE));
+    return 0;
+  }
+  const paths = got.operands;
+  const verbose = got.values.has('v');
+  const outputName = got.values.get('o')?.at(-1) as string | undefined;
   if (paths.length === 0) return show([usageError('no-input', 'need the files to merge', ["try 'stap-merge --help'"])]);
   try {
     if (outputName === undefined) {

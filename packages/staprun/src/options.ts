@@ -1,6 +1,7 @@
 // The command line of staprun(8).
-import { type Diagnostic, nearestNames } from '@stapkit/pass';
+import { type Diagnostic, DiagnosticError } from '@stapkit/pass';
 import { helpText } from '@stapkit/pass/manual';
+import { type GotOptions, getOptions } from '@stapkit/pass/options';
 import { usageError } from './diagnostics.js';
 import { staprunManual } from './manuals.js';
 
@@ -37,21 +38,6 @@ export interface StaprunOptions {
   /** `name=value`, from `-G` and from behind the module. */
   settings: string[];
 }
-
-/** Options that take a value. */
-const WITH_VALUE = 'cxNobCMrSTFG';
-const WITHOUT_VALUE = 'vVhwuLAdDR';
-
-const LONG: Readonly<Record<string, string>> = {
-  '--help': 'h',
-  '--version': 'V',
-  '--json': 'json',
-  '--strict': 'strict',
-  '--bulk': 'bulk',
-  '--timeout': 'timeout',
-};
-
-const LONG_WITH_VALUE: ReadonlySet<string> = new Set(['timeout']);
 
 /** What `staprun -h` prints. */
 export function usageText(): string {
@@ -185,7 +171,7 @@ export function readOptions(
         options.bulk = true;
         break;
       default:
-        complain('unsupported', `-${option} is not supported`, 'run `staprun -h` for the options that are');
+        throw new Error(`stapkit bug: -${option} is in staprun's manual, and does nothing`);
     }
   };
   const addSetting = (text: string): void => {
@@ -193,58 +179,22 @@ export function readOptions(
     else complain('bad-setting', `module options are NAME=VALUE, not "${text}"`);
   };
 
-  let onlyOperands = false;
-  for (let index = 0; index < argv.length; index++) {
-    const word = argv[index]!;
-    if (onlyOperands || word === '-' || !word.startsWith('-')) {
-      if (options.module === undefined) options.module = word;
-      else if (options.action === 'delete') complain('extra-operand', `only one module at a time, not "${word}" too`);
-      else addSetting(word);
-      continue;
-    }
-    if (word === '--') {
-      onlyOperands = true;
-      continue;
-    }
-    if (word.startsWith('--')) {
-      const equals = word.indexOf('=');
-      const name = equals === -1 ? word : word.slice(0, equals);
-      const option = LONG[name];
-      if (option === undefined) unknownOption(name, complain);
-      else if (!LONG_WITH_VALUE.has(option)) {
-        if (equals === -1) apply(option, '');
-        else complain('extra-value', `${name} takes no value`);
-      } else {
-        const value = equals === -1 ? argv[++index] : word.slice(equals + 1);
-        if (value === undefined) complain('missing-value', `${name} needs a value`);
-        else apply(option, value);
-      }
-      continue;
-    }
-    for (let at = 1; at < word.length; at++) {
-      const option = word[at]!;
-      if (WITHOUT_VALUE.includes(option)) {
-        apply(option, '');
-      } else if (WITH_VALUE.includes(option)) {
-        const attached = word.slice(at + 1);
-        const value = attached || argv[++index];
-        if (value === undefined) complain('missing-value', `-${option} needs a value`);
-        else apply(option, value);
-        break;
-      } else {
-        unknownOption(`-${option}`, complain);
-        break;
-      }
-    }
+  let got: GotOptions;
+  try {
+    got = getOptions(argv, staprunManual.options, { program: 'staprun', codes: 'staprun' });
+  } catch (error) {
+    if (error instanceof DiagnosticError) return { options, diagnostics: [...error.diagnostics] };
+    throw error;
+  }
+  for (const { key, value } of got.words) {
+    const text = value === true ? '' : value;
+    if (key !== undefined) apply(key, text);
+    else if (options.module === undefined) options.module = text;
+    else if (options.action === 'delete') complain('extra-operand', `only one module at a time, not "${text}" too`);
+    else addSetting(text);
   }
   checkTogether(options, actions, complain);
   return { options, diagnostics };
-}
-
-function unknownOption(option: string, complain: (code: string, message: string, ...hints: string[]) => void): void {
-  const near = option.startsWith('--') ? nearestNames(option, Object.keys(LONG), 1) : [];
-  const hint = near[0] ? `did you mean ${near[0]}?` : 'run `staprun -h` for the options there are';
-  complain('unknown-option', `unknown option ${option}`, hint);
 }
 
 function checkTogether(

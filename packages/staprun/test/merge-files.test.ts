@@ -76,3 +76,16 @@ test('other files are refused by name and place', async () => {
   });
   expect(await merge()).toMatchObject({ status: 1, errors: expect.stringContaining('need the files to merge') });
 });
+
+test('its command line is read as those of the other programs', async () => {
+  expect(await merge('-O', 'x', 'y')).toMatchObject({
+    status: 1,
+    errors: "ERROR: unrecognized option '-O'\n  hint: did you mean -o?\n",
+  });
+  expect(await merge('--hlep')).toMatchObject({ status: 1, errors: expect.stringContaining('did you mean --help?') });
+  expect(await merge('y', '-o')).toMatchObject({
+    status: 1,
+    errors: expect.stringContaining("option requires an argument -- 'o'"),
+  });
+  expect((await merge('--help')).output).toMatch(/^Usage: stap-merge \[options\]/);
+});

@@ -1,5 +1,6 @@
 // The command line, read.
 import { expect, test } from 'vitest';
+import { staprunManual } from '../src/manuals.js';
 import { readOptions } from '../src/options.js';
 
 const read = (line: string, environment: Record<string, string> = {}) =>
@@ -40,7 +41,25 @@ test('long options take their values both ways', () => {
   expect(read('--timeout 5 m').options.timeLimit).toBe(5000);
   expect(read('--timeout=5 m').options.timeLimit).toBe(5000);
   expect(messages('--timeout=x m')).toEqual(['--timeout takes a number from 1 to 1000000000, not "x"']);
-  expect(messages('--json=1 m')).toEqual(['--json takes no value']);
+  expect(messages('--json=1 m')).toEqual(["option '--json' doesn't allow an argument"]);
+  expect(read('--time 5 m').options.timeLimit).toBe(5000);
+});
+
+test('every option of the manual does something', () => {
+  const values: Record<string, string> = {
+    C: 'never',
+    r: '0:host',
+    S: '1',
+    G: 'n=1',
+    o: 'out',
+    c: 'true',
+  };
+  const plain = JSON.stringify(read('m').options);
+  for (const { short, long, value } of staprunManual.options) {
+    const words = [short ? `-${short}` : `--${long}`, ...(value ? [values[short ?? ''] ?? '7'] : []), 'm'];
+    const changed = JSON.stringify(readOptions(words, {}).options) !== plain;
+    expect(changed, words.join(' ')).toBe(short !== 'u');
+  }
 });
 
 test('SYSTEMTAP_VERBOSE is where verbosity begins', () => {
@@ -52,11 +71,13 @@ test('mistakes are told, with the nearest right thing', () => {
   expect(messages('-x abc m')).toEqual(['-x takes a number from 1 to 4194304, not "abc"']);
   expect(messages('-b 5000 m')).toEqual(['-b takes a number from 1 to 4095, not "5000"']);
   expect(messages('-S 0 -o f m')).toEqual(['-S takes SIZE or SIZE,N: megabytes and a number of files, not "0"']);
-  expect(messages('m -c')).toEqual(['-c needs a value']);
+  expect(messages('m -c')).toEqual(["option requires an argument -- 'c'"]);
   expect(messages('-L -A m')).toEqual(['-L and -A exclude each other']);
   expect(messages('-D m')).toEqual(['-D needs -o FILE']);
   expect(messages('-c true -x 1 m')).toEqual(['-c and -x exclude each other: both set target()']);
   expect(messages('m other')).toEqual(['module options are NAME=VALUE, not "other"']);
   expect(read('--stricd m').diagnostics[0]).toMatchObject({ hints: ['did you mean --strict?'] });
-  expect(messages('-Z m')).toEqual(['unknown option -Z']);
+  expect(messages('-Z m')).toEqual(["unrecognized option '-Z'"]);
+  expect(read('-json m').diagnostics[0]).toMatchObject({ hints: ['did you mean --json?'] });
+  expect(messages('m -- -x')).toEqual(['module options are NAME=VALUE, not "-x"']);
 });

@@ -1,7 +1,7 @@
 // The command line `stap-prep`: stap-prep(1) of SystemTap, `stap-prep [KERNEL_VERSION]`, and what goes beyond it.
-import { parseArgs } from 'node:util';
 import { type Diagnostic, DiagnosticError, type PassContext, renderDiagnostic } from '@stapkit/pass';
 import { helpText } from '@stapkit/pass/manual';
+import { getOptions } from '@stapkit/pass/options';
 import { cacheFolder } from '../folders.js';
 import { installManuals } from '../install-manuals.js';
 import type { CommandIo } from '../io.js';
@@ -21,7 +21,8 @@ import { preparationCommands, prepare } from './prepare.js';
 export async function prepCommand(argv: readonly string[], io: CommandIo, machine?: Machine): Promise<number> {
   const parsed = readArguments(argv);
   if ('fault' in parsed) {
-    io.stderr(`stap-prep: ${parsed.fault}\nTry "stap-prep --help".\n`);
+    const { fault, hints = ["Try 'stap-prep --help'"] } = parsed;
+    io.stderr(`stap-prep: ${[fault, ...hints].join('\n')}\n`);
     return 1;
   }
   const { flags, release } = parsed;
@@ -45,7 +46,7 @@ export async function prepCommand(argv: readonly string[], io: CommandIo, machin
       ...common,
       ...fetched,
       mode: flags.host ? 'host' : flags.vm || flags.suite !== undefined ? 'vm' : 'auto',
-      debuginfo: flags.debuginfo ?? false,
+      debuginfo: flags.debuginfo,
     };
     let report = await checkPreparation(options, ctx);
     if (!flags.check && !report.ready) {
@@ -55,7 +56,7 @@ export async function prepCommand(argv: readonly string[], io: CommandIo, machin
     if (!flags.check && report.mayInstall) installForAll(machine ?? thisMachine(), ctx);
     const commands = report.ready ? [] : preparationCommands(report, cache);
     if (flags.json) await io.stdout(`${JSON.stringify({ ...report, commands }, undefined, 2)}\n`);
-    else await io.stdout(describeReport(report, commands, flags.check ?? false));
+    else await io.stdout(describeReport(report, commands, flags.check));
     return report.ready ? 0 : 1;
   } catch (error) {
     if (error instanceof DiagnosticError) {
@@ -98,50 +99,52 @@ function installForAll(machine: Machine, ctx: PassContext): void {
 }
 
 interface Flags {
-  readonly check?: boolean;
-  readonly json?: boolean;
-  readonly host?: boolean;
-  readonly vm?: boolean;
-  readonly kernel?: string;
-  readonly suite?: string;
-  readonly debuginfo?: boolean;
-  readonly manual?: string;
-  readonly verbose?: boolean;
-  readonly help?: boolean;
+  readonly check: boolean;
+  readonly json: boolean;
+  readonly host: boolean;
+  readonly vm: boolean;
+  readonly suite: string | undefined;
+  readonly debuginfo: boolean;
+  readonly manual: string | undefined;
+  readonly verbose: boolean;
+  readonly help: boolean;
 }
 
-function readArguments(argv: readonly string[]): { flags: Flags; release: string | undefined } | { fault: string } {
+type Arguments =
+  | { readonly flags: Flags; readonly release: string | undefined }
+  | { readonly fault: string; readonly hints?: readonly string[] };
+
+function readArguments(argv: readonly string[]): Arguments {
   try {
-    const { values, positionals } = parseArgs({
-      args: [...argv],
-      allowPositionals: true,
-      options: {
-        check: { type: 'boolean' },
-        json: { type: 'boolean' },
-        host: { type: 'boolean' },
-        vm: { type: 'boolean' },
-        kernel: { type: 'string' },
-        suite: { type: 'string' },
-        debuginfo: { type: 'boolean' },
-        manual: { type: 'string' },
-        verbose: { type: 'boolean', short: 'v' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
-    const named = [...positionals, ...(values.kernel === undefined ? [] : [values.kernel])];
+    const { values, operands } = getOptions(argv, prepManual.options, { program: 'stap-prep', codes: 'driver' });
+    const text = (key: string): string | undefined => values.get(key)?.at(-1) as string | undefined;
+    const flags: Flags = {
+      check: values.has('check'),
+      json: values.has('json'),
+      host: values.has('host'),
+      vm: values.has('vm'),
+      suite: text('suite'),
+      debuginfo: values.has('debuginfo'),
+      manual: text('manual'),
+      verbose: values.has('v'),
+      help: values.has('h'),
+    };
+    const kernel = text('kernel');
+    const named = [...operands, ...(kernel === undefined ? [] : [kernel])];
+    const { suite } = flags;
     if (new Set(named).size > 1) return { fault: `one kernel at a time, not ${named.join(' and ')}` };
-    if (values.host && values.vm) return { fault: '--host and --vm exclude each other' };
-    if (values.suite !== undefined && !/^[a-z][\w./-]*$/.test(values.suite)) {
-      return { fault: `"${values.suite}" is not a suite, such as bookworm-backports` };
+    if (flags.host && flags.vm) return { fault: '--host and --vm exclude each other' };
+    if (suite !== undefined && !/^[a-z][\w./-]*$/.test(suite)) {
+      return { fault: `"${suite}" is not a suite, such as bookworm-backports` };
     }
-    if (values.suite !== undefined && (values.check || values.host))
-      return { fault: '--suite fetches a kernel for the guest' };
+    if (suite !== undefined && (flags.check || flags.host)) return { fault: '--suite fetches a kernel for the guest' };
     const bad = named.find((name) => !/^\d[\w.+~-]*$/.test(name));
     if (bad !== undefined) return { fault: `"${bad}" is not a kernel release, such as 6.1.0-56-amd64` };
-    return { flags: values, release: named[0] };
+    return { flags, release: named[0] };
   } catch (error) {
-    // Only the first sentence: the rest explains Node's own rules.
-    return { fault: (error as Error).message.replace(/\. .*/s, '') };
+    if (!(error instanceof DiagnosticError)) throw error;
+    const { message, hints = [] } = error.diagnostics[0]!;
+    return { fault: message, hints };
   }
 }
 
@@ -180,8 +183,8 @@ function contextOf(io: CommandIo, verbosity: number): PassContext {
       update(step, done) {
         const percent = done === undefined ? '' : ` ${Math.round(done * 100)}%`;
         if (io.stderrIsTerminal) io.stderr(`\r\x1b[K${step}${percent}`);
-        // In a log a step is one line.
-        else if (step !== shown) io.stderr(`${step}\n`);
+        // In a pipe only those see it who have asked; a step is then one line.
+        else if (step !== shown && verbosity > 0) io.stderr(`${step}\n`);
         shown = step;
       },
       finish() {

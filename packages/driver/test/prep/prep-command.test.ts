@@ -164,11 +164,14 @@ describe('a mistake', () => {
   });
 
   test.each([
-    [['--foo'], "Unknown option '--foo'"],
+    [['--foo'], "unrecognized option '--foo'\nTry 'stap-prep --help'"],
+    [['--chek'], "unrecognized option '--chek'\ndid you mean --check?"],
+    [['--suite'], "option '--suite' requires an argument"],
+    [['-V'], "unrecognized option '-V'\ndid you mean -v?"],
     [['--host', '--vm'], '--host and --vm exclude each other'],
     [['6.1.0-1-amd64', '6.1.0-2-amd64'], 'one kernel at a time'],
     [['rm -rf'], '"rm -rf" is not a kernel release'],
-  ])('in the arguments %j is told in one line', async (argv, message) => {
+  ])('in the arguments %j is told', async (argv, message) => {
     const { status, err } = await stapPrep(machineWith(), ...argv);
     expect(status).toBe(1);
     expect(err).toContain(`stap-prep: ${message}`);

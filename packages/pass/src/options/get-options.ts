@@ -1,9 +1,10 @@
-// Reads a command line by a table of options, as getopt_long(3) does, because that is what scripts and fingers rely on:
-// options anywhere up to `--`, letters in a bunch (`-vg`), values glued on (`-p4`), long names cut short where that is
+// Reads a command line by a program's table of options, as getopt_long(3) does, because that is what scripts and fingers rely
+// on: options anywhere up to `--`, letters in a bunch (`-vg`), values glued on (`-p4`), long names cut short where that is
 // unambiguous, optional values only behind `=`. Node's parseArgs does the reading; names cut short and the messages are ours.
 import { type ParseArgsConfig, parseArgs } from 'node:util';
-import { type Diagnostic, DiagnosticError, nearestNames } from '@stapkit/pass';
-import { type OptionEntry, optionForms } from '@stapkit/pass/manual';
+import { type Diagnostic, DiagnosticError } from '../diagnostics.js';
+import { type OptionEntry, optionForms } from '../manual/program-manual.js';
+import { nearestNames } from '../suggest.js';
 
 /** A command line, taken apart. */
 export interface GotOptions {
@@ -11,6 +12,8 @@ export interface GotOptions {
   readonly values: ReadonlyMap<string, readonly (string | true)[]>;
   /** What is no option. */
   readonly operands: readonly string[];
+  /** Both, in order of appearance; an operand has no key. */
+  readonly words: readonly { readonly key?: string; readonly value: string | true }[];
 }
 
 /** The name by which an option's values are kept: its letter where it has one. */
@@ -18,10 +21,15 @@ export function optionKey(entry: OptionEntry): string {
   return entry.short ?? entry.long!;
 }
 
+/** What is read, and for whom. */
 export interface GetOptionsSettings {
   readonly program: string;
+  /** Begins the codes of diagnostics: `driver`. */
+  readonly codes: string;
   /** Options of others, and why there is none here. */
   readonly refused?: readonly { readonly name: string; readonly why: string }[];
+  /** A hint for an unknown option that stands behind an operand. */
+  readonly behindOperand?: string;
 }
 
 /**
@@ -37,30 +45,35 @@ export function getOptions(
   const tokens = tokensOf(argv, table, settings);
   const values = new Map<string, (string | true)[]>();
   const operands: string[] = [];
+  const words: { key?: string; value: string | true }[] = [];
   for (const token of tokens) {
-    if (token.kind === 'positional') operands.push(token.value);
+    if (token.kind === 'positional') {
+      operands.push(token.value);
+      words.push({ value: token.value });
+    }
     if (token.kind !== 'option') continue;
     const { name, rawName, value, inlineValue } = token;
     if (!rawName.startsWith('--')) {
       const entry = table.find(({ short }) => short === name);
       if (!entry) throw unknownLetter(argv[token.index]!, name, table, settings, operands.length > 0);
       if (entry.value !== undefined && value === undefined) {
-        throw usage('missing-value', `option requires an argument -- '${name}'`, [form(entry)]);
+        throw usage(settings, 'missing-value', `option requires an argument -- '${name}'`, [form(entry)]);
       }
     } else {
       const entry = findLong(name, table, settings, operands.length > 0);
       if (entry.value === undefined && inlineValue) {
-        throw usage('extra-value', `option '--${entry.long}' doesn't allow an argument`);
+        throw usage(settings, 'extra-value', `option '--${entry.long}' doesn't allow an argument`);
       }
       if (entry.value !== undefined && !entry.optional && value === undefined) {
-        throw usage('missing-value', `option '--${entry.long}' requires an argument`, [form(entry)]);
+        throw usage(settings, 'missing-value', `option '--${entry.long}' requires an argument`, [form(entry)]);
       }
     }
     const entry = table.find(({ short, long, alias }) => [short, long, alias].includes(name))!;
     const key = optionKey(entry);
     values.set(key, [...(values.get(key) ?? []), value ?? true]);
+    words.push({ key, value: value ?? true });
   }
-  return { values, operands };
+  return { values, operands, words };
 }
 
 /**
@@ -83,7 +96,7 @@ function tokensOf(argv: readonly string[], table: readonly OptionEntry[], settin
       (token) => token.kind === 'option' && token.rawName.startsWith('--') && !isLong(token.name, table),
     );
     if (cut?.kind !== 'option') return tokens;
-    const behindScript = tokens.some(({ kind, index }) => kind === 'positional' && index < cut.index);
+    const behindOperand = tokens.some(({ kind, index }) => kind === 'positional' && index < cut.index);
     // One that means nothing is met, and told, in its turn.
     const unknownBefore = tokens.some(
       (token) =>
@@ -93,7 +106,7 @@ function tokensOf(argv: readonly string[], table: readonly OptionEntry[], settin
         !table.some(({ short }) => short === token.name),
     );
     if (unknownBefore) return tokens;
-    const entry = findLong(cut.name, table, settings, behindScript);
+    const entry = findLong(cut.name, table, settings, behindOperand);
     words[cut.index] = `--${entry.long}${words[cut.index]!.slice(cut.rawName.length)}`;
   }
 }
@@ -106,24 +119,31 @@ function findLong(
   name: string,
   table: readonly OptionEntry[],
   settings: GetOptionsSettings,
-  behindScript: boolean,
+  behindOperand: boolean,
 ): OptionEntry {
   const exact = table.find(({ long, alias }) => long === name || alias === name);
   if (exact) return exact;
   const refused = settings.refused?.find((entry) => entry.name === `--${name}`);
-  if (refused) throw refusal(refused);
+  if (refused) throw refusal(refused, settings);
   const begun = name === '' ? [] : table.filter(({ long, alias }) => long?.startsWith(name) || alias?.startsWith(name));
   if (begun.length === 1) return begun[0]!;
   if (begun.length > 1) {
-    throw usage('ambiguous-option', `option '--${name}' is ambiguous`, [
+    throw usage(settings, 'ambiguous-option', `option '--${name}' is ambiguous`, [
       `it may be ${begun.map(({ long }) => `--${long}`).join(' or ')}`,
     ]);
   }
   const known = table.flatMap(({ long, alias }) => [long, alias]).filter((one) => one !== undefined);
-  const near = nearestNames(name, known, 3).map((one) => `--${one}`);
+  const swapped = known.filter((one) => isSwapped(name, one));
+  const near = (swapped.length > 0 ? swapped : nearestNames(name, known, 3)).map((one) => `--${one}`);
   // A word with one dash too many, `--e`, or a letter that somebody has spelt out.
   if (name.length === 1 && table.some(({ short }) => short === name)) near.unshift(`-${name}`);
-  throw unknown(`--${name}`, near, settings, behindScript);
+  throw unknown(`--${name}`, near, settings, behindOperand);
+}
+
+/** Two neighbouring letters the wrong way round: the commonest slip, also in short names, where two changes are many. */
+function isSwapped(written: string, meant: string): boolean {
+  const at = [...written].findIndex((letter, index) => letter !== meant[index]);
+  return at !== -1 && written.slice(0, at) + written[at + 1] + written[at] + written.slice(at + 2) === meant;
 }
 
 function unknownLetter(
@@ -131,41 +151,48 @@ function unknownLetter(
   letter: string,
   table: readonly OptionEntry[],
   settings: GetOptionsSettings,
-  behindScript: boolean,
+  behindOperand: boolean,
 ): DiagnosticError {
   const refused = settings.refused?.find((entry) => entry.name === `-${letter}`);
-  if (refused) return refusal(refused);
+  if (refused) return refusal(refused, settings);
   const whole = word.slice(1).replace(/=.*/s, '');
   const near: string[] = [];
   // `-vm`, `-json`: a long option with a dash too few.
   if (table.some(({ long, alias }) => long === whole || alias === whole)) near.push(`--${whole}`);
   const other = letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase();
   if (near.length === 0 && table.some(({ short }) => short === other)) near.push(`-${other}`);
-  return unknown(`-${letter}`, near, settings, behindScript);
+  return unknown(`-${letter}`, near, settings, behindOperand);
 }
 
 function unknown(
   written: string,
   near: readonly string[],
-  { program }: GetOptionsSettings,
-  behindScript: boolean,
+  settings: GetOptionsSettings,
+  behindOperand: boolean,
 ): DiagnosticError {
   const hints = near.length > 0 ? [`did you mean ${near.join(' or ')}?`] : [];
-  if (behindScript) hints.push("options for the script itself stand behind '--'");
-  if (hints.length === 0) hints.push(`Try '${program} --help'`);
-  return usage('unknown-option', `unrecognized option '${written}'`, hints);
+  if (behindOperand && settings.behindOperand) hints.push(settings.behindOperand);
+  if (hints.length === 0) hints.push(`Try '${settings.program} --help'`);
+  return usage(settings, 'unknown-option', `unrecognized option '${written}'`, hints);
 }
 
-function refusal({ name, why }: { readonly name: string; readonly why: string }): DiagnosticError {
-  return usage('refused-option', `option '${name}' of SystemTap is not supported`, [why]);
+function refusal(
+  { name, why }: { readonly name: string; readonly why: string },
+  settings: GetOptionsSettings,
+): DiagnosticError {
+  return usage(settings, 'refused-option', `option '${name}' of SystemTap is not supported`, [why]);
 }
 
 function form(entry: OptionEntry): string {
   return `${optionForms(entry).join(', ')}: ${entry.help}`;
 }
 
-/** A fault in a command line. */
-export function usage(code: string, message: string, hints: readonly string[] = []): DiagnosticError {
-  const diagnostic: Diagnostic = { code: `driver/${code}`, severity: 'error', class: 'usage', message, hints };
+function usage(
+  { codes }: GetOptionsSettings,
+  code: string,
+  message: string,
+  hints: readonly string[] = [],
+): DiagnosticError {
+  const diagnostic: Diagnostic = { code: `${codes}/${code}`, severity: 'error', class: 'usage', message, hints };
   return new DiagnosticError(diagnostic);
 }
