@@ -1,18 +1,18 @@
 #!/bin/sh
 # Makes a checkout ready to run: installs the npm packages and bundles the command lines. Safe to run by several at once,
-# and cheap where nothing has changed. Everything it says goes to standard error.
+# and cheap where nothing has changed. Everything it says goes to standard error; what it does is told on a terminal only.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 state=$root/.stapkit
 log=$state/bootstrap.log
 
-say() { printf 'stapkit: %s\n' "$*" >&2; }
+say() { if [ -t 2 ]; then printf 'stapkit: %s\n' "$*" >&2; fi; }
 fail() {
-	say "$1"
+	printf 'stapkit: %s\n' "$1" >&2
 	[ -f "$log" ] && tail -n 15 "$log" | sed 's/^/    /' >&2
 	exit 1
 }
-# Runs a command with its output in the log; on a terminal the last line is shown as it goes.
+# Runs a command with its output in the log.
 run() {
 	"$@" >>"$log" 2>&1
 }

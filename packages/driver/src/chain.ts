@@ -12,7 +12,15 @@ import {
 } from '@stapkit/elaborator';
 import { type BuildOptions, buildPass, compileHeaders, findKernelBuild, openRuntime } from '@stapkit/kbuild';
 import { type ParseInput, parsePass } from '@stapkit/parser';
-import { DiagnosticError, hasErrors, type Outcome, type Pass, type PassContext, type SourceText } from '@stapkit/pass';
+import {
+  DiagnosticError,
+  hasErrors,
+  nearestNames,
+  type Outcome,
+  type Pass,
+  type PassContext,
+  type SourceText,
+} from '@stapkit/pass';
 import { openTapset, type Tapset } from '@stapkit/tapset';
 import { type CModule, type TranslateOptions, translatePass } from '@stapkit/translator';
 import { askAt } from './ask.js';
@@ -103,7 +111,8 @@ async function runPasses(
       2,
       async (context) => {
         const pass = elaboratePass(await frontEnd.elaborateOptions(context));
-        return await frontEnd.withSymbols(context, () => pass.run(ast, context));
+        const outcome = await frontEnd.withSymbols(context, () => pass.run(ast, context));
+        return options.hideGlobals && outcome.value ? { ...outcome, value: withoutDisplay(outcome.value) } : outcome;
       },
       summarizeElaborated,
     );
@@ -112,6 +121,7 @@ async function runPasses(
     current = { pass: 2, ir: elaborated };
   }
   if (current.pass === 2 && last > 2) {
+    // It may come from a file.
     const elaborated = options.hideGlobals ? withoutDisplay(current.ir) : current.ir;
     const pass: Pass<Elaborated, CModule> = translatePass(translateOptions(options));
     const path = join(settings.temporary, 'stap_src.c');
@@ -424,7 +434,12 @@ export async function readScripts(options: StapOptions, io: CommandIo): Promise<
         severity: 'error',
         class: 'usage',
         message: `Input file '${options.script.path}' can't be read: ${(error as Error).message}`,
-        hints: ['-e SCRIPT runs a script given on the command line'],
+        hints: [
+          ...nearestNames(options.script.path, ['explain', 'types', 'vm', 'completion'], 1).map(
+            (name) => `did you mean the command stap ${name}?`,
+          ),
+          '-e SCRIPT runs a script given on the command line',
+        ],
       });
     }
   }

@@ -1,6 +1,7 @@
 // Intermediate results on disk: `--emit FILE` writes what a pass gave, `--from FILE` reads it back, checked by the pass's
 // zod schema. The file says which pass made it, so a run goes on with the next one.
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import type { Elaborated } from '@stapkit/elaborator';
 import type { BuiltModule } from '@stapkit/kbuild';
 import type { Ast } from '@stapkit/parser';
@@ -24,13 +25,15 @@ const FORMAT_VERSION = 1;
  */
 export async function writeIntermediate(path: string, intermediate: Intermediate): Promise<void> {
   const text = `${JSON.stringify({ format: FORMAT, version: FORMAT_VERSION, ...intermediate })}\n`;
-  if (path === '-' || path === '/dev/stdout') {
-    await writeFile('/dev/stdout', text);
-    return;
-  }
-  const temporary = `${path}.${process.pid}.tmp`;
+  // A file appears whole or not at all; a device, a pipe and what a link of /dev names are written to as they are.
+  const target = path === '-' ? '/dev/stdout' : path;
+  const there = await stat(target).catch(() => undefined);
+  const isSpecial = there !== undefined && (!there.isFile() || /^\/dev\/(stdout|stderr|fd\/\d+)$/.test(target));
+  // Nobody can know the name beforehand, and what already has it is not followed.
+  const temporary = `${path}.${randomBytes(6).toString('hex')}.tmp`;
   try {
-    await writeFile(temporary, text);
+    if (isSpecial) return await writeFile(target, text);
+    await writeFile(temporary, text, { flag: 'wx' });
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });

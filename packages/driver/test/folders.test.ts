@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DiagnosticError } from '@stapkit/pass';
 import { expect, test } from 'vitest';
@@ -55,4 +55,15 @@ test('the next run removes what a killed one has left, and nothing that is in us
   );
   await removeTemporaryFolder(next);
   expect(existsSync(next)).toBe(false);
+});
+
+test('a link in the way is not followed when killed runs are cleaned up', async () => {
+  const base = scratchFolder();
+  const victim = scratchFolder();
+  writeFileSync(join(victim, '.owner'), '4194303 1');
+  symlinkSync(victim, join(base, 'stapLINK00'));
+  const folder = await makeTemporaryFolder(base);
+  expect(readdirSync(victim)).toEqual(['.owner']);
+  // What is made anew belongs to nobody else, and nobody else looks into it.
+  expect(lstatSync(folder).mode & 0o777).toBe(0o700);
 });

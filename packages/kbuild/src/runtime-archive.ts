@@ -364,7 +364,8 @@ async function makeTemplate(
     const output = await runMake(kernel, folder, signal, watch, makeOptions);
     ctx.log(3, output.stdout);
     const module = join(folder, `${TEMPLATE_NAME}.ko`);
-    if (output.code !== 0 || !existsSync(module)) throw new DiagnosticError(runtimeFault(kernel, output, folder));
+    if (output.code !== 0 || !existsSync(module))
+      throw new DiagnosticError(runtimeFault(kernel, output, folder, makeOptions));
 
     const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
     const moduleCommand = read(`.${TEMPLATE_NAME}.ko.cmd`);
@@ -484,6 +485,7 @@ function runtimeFault(
   kernel: KernelBuild,
   result: Partial<ToolResult> & Pick<ToolResult, 'stderr'>,
   work: string,
+  makeOptions: readonly string[] = [],
 ): Diagnostic {
   if (result.missing) return toolMissing('make', kernel.release);
   if (saysDiskFull(result)) return diskFull(tmpdir());
@@ -492,6 +494,7 @@ function runtimeFault(
   return buildError('runtime-failed', `the runtime cannot be compiled for kernel ${kernel.release}`, {
     detail: (telling.length > 0 ? telling : lines.filter((line) => line !== '')).slice(0, 12),
     hints: [
+      ...(makeOptions.length > 0 ? [`make was given ${makeOptions.join(' ')} (-B)`] : []),
       kernel.compiler.matches
         ? `see whether the headers are whole: stap-prep --check ${kernel.release}`
         : `the kernel was built with ${kernel.compiler.wanted}: install that compiler`,

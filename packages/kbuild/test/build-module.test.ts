@@ -182,6 +182,28 @@ int script_start(void) { runtime_say(stapkit_fn_symline(0)); return 0; }
     expect(bad.diagnostics).toMatchObject([{ code: 'kbuild/bad-modinfo' }]);
   });
 
+  test('gets what -B tells make, which makes it another module', async () => {
+    const module = moduleOf(
+      kernel,
+      '#include "stapkit_abi.h"\nint unit(void);\nint script_start(void) { return unit(); }\n',
+      {
+        units: [{ name: 'unit_0', source: 'int unit(void);\nint unit(void) { return OF_MAKE; }\n' }],
+      },
+    );
+    const without = await buildModule(module, options, quietContext());
+    expect(without.diagnostics[0]?.message).toContain('OF_MAKE');
+    const given = { ...options, makeOptions: ['KCFLAGS=-DOF_MAKE=3'] };
+    const { value, diagnostics } = await buildModule(module, given, quietContext());
+    expect(diagnostics).toEqual([]);
+    expect(existsSync(value!.path)).toBe(true);
+    const wrong = await buildModule(module, { ...options, makeOptions: ['no-such-target'] }, quietContext());
+    expect(wrong.diagnostics[0]).toMatchObject({
+      code: 'kbuild/runtime-failed',
+      detail: [expect.stringContaining("No rule to make target 'no-such-target'")],
+      hints: ['make was given no-such-target (-B)', expect.any(String)],
+    });
+  }, 120_000);
+
   test('may have embedded C with kernel headers, which is kept by its text', async () => {
     const unit = {
       name: 'unit_0',
