@@ -55,6 +55,38 @@ function similar(names: readonly string[]): string {
   return names.length > 0 ? ` (similar: ${names.join(', ')})` : '';
 }
 
+/** The most errors that are told of one script, as of one file by the parser; the rest of it is then not looked at. */
+export const MOST_ERRORS = 50;
+
+/** The most warnings that are told. */
+export const MOST_WARNINGS = 1000;
+
+/** Whether so many errors stand in a growing list that it is of no use to look for more. */
+export function errorLimit(diagnostics: readonly Diagnostic[]): () => boolean {
+  let counted = 0;
+  let errors = 0;
+  return () => {
+    // What was counted may have been moved elsewhere since.
+    counted = Math.min(counted, diagnostics.length);
+    for (; counted < diagnostics.length; counted++) if (diagnostics[counted]!.severity === 'error') errors++;
+    return errors >= MOST_ERRORS;
+  };
+}
+
+/** Keeps the first errors and warnings, and says so where there were more. */
+export function limitDiagnostics(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  if (diagnostics.length < MOST_ERRORS) return diagnostics;
+  const left = { error: MOST_ERRORS, warning: MOST_WARNINGS, note: Number.POSITIVE_INFINITY };
+  const kept = diagnostics.filter(({ severity }) => left[severity]-- > 0);
+  if (left.error <= 0) kept.push(note('too-many-errors', `more than ${MOST_ERRORS - 1} errors; the rest is not shown`));
+  if (left.warning < 0) kept.push(note('too-many-warnings', `${-left.warning} more warnings are not shown`));
+  return kept;
+}
+
+function note(code: string, message: string): Diagnostic {
+  return { code: `elaborate/${code}`, severity: 'note', class: 'semantic', message };
+}
+
 /** The messages, one function each. */
 export const messages = {
   // ------------------------------------------------------------------------------------------------ names
@@ -62,7 +94,7 @@ export const messages = {
     error('unresolved-function', `unresolved function ${name}${similar(near)}`, token),
   arityMismatch: (name: string, takes: readonly number[], token: Token, declared: readonly Token[]) =>
     error('function-arity', `arity mismatch found (function '${name}' takes ${takes.join(', ')} args)`, token, {
-      related: declared.map((at) => ({ message: at.text, span: at.span })),
+      related: declared.slice(0, 10).map((at) => ({ message: at.text, span: at.span })),
     }),
   unresolvedArray: (name: string, arity: number, token: Token) =>
     error('unresolved-array', `unresolved arity-${arity} global array ${name}, missing global declaration?`, token),

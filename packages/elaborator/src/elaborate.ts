@@ -2,7 +2,7 @@
 import type { Ast, ScriptLibrary } from '@stapkit/parser';
 import { type Diagnostic, hasErrors, type Outcome, type Pass } from '@stapkit/pass';
 import { countCoverage } from './code/coverage.js';
-import { messages } from './diagnostics.js';
+import { limitDiagnostics, messages } from './diagnostics.js';
 import type { Draft } from './draft.js';
 import type { Elaborated } from './elaborated.js';
 import type { Family } from './families/family.js';
@@ -59,7 +59,7 @@ export type InnerPassName = (typeof INNER_PASSES)[number];
 export function elaborate(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
   try {
     const outcome = run(ast, options);
-    return { value: outcome.value, diagnostics: applyWarningOptions(outcome.diagnostics, options) };
+    return { value: outcome.value, diagnostics: limitDiagnostics(applyWarningOptions(outcome.diagnostics, options)) };
   } catch (error) {
     // Depth is limited before anything recurses; this is for stacks smaller than Node's default.
     if (error instanceof RangeError && /call stack/i.test(error.message)) {
@@ -108,14 +108,19 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
   const guru = options.guru ?? false;
   const tokens = tokenNamer(new Map(ast.sources.map((source) => [source.name, source.text])));
   const diagnostics: Diagnostic[] = [];
+  // Not with `push(...more)`: there may be more than a call takes arguments.
+  const add = (more: readonly Diagnostic[]): void => {
+    for (const one of more) diagnostics.push(one);
+  };
   const { names, after } = options;
 
   const derived = derive(ast, options);
   // Whoever holds the debug information opens it and asks again.
   if (options.symbols.code?.pending) return { value: emptyScript(ast, options), diagnostics };
-  diagnostics.push(...derived.diagnostics);
+  add(derived.diagnostics);
   after?.('derive-probes', () => printDerived(derived));
-  diagnostics.push(...checkPrivilege(derived, options, tokens), ...checkWatchpoints(derived, tokens));
+  add(checkPrivilege(derived, options, tokens));
+  add(checkWatchpoints(derived, tokens));
 
   const coverage = derived.coverage.flatMap((one) => countCoverage(one, options.symbols) ?? []);
   const pruner = options.unoptimized ? undefined : prologuePruner(ast);
@@ -129,18 +134,18 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     ...(options.languageVersion === undefined ? {} : { languageVersion: options.languageVersion }),
     ...(names ? { nearestFunctions: (name: string) => names.nearest('function', name) } : {}),
   });
-  diagnostics.push(...bound.diagnostics);
+  add(bound.diagnostics);
   after?.('bind', () => printDraft(bound.draft));
   if (hasErrors(diagnostics)) return { value: emptyScript(ast, options), diagnostics };
 
   const userFiles = new Set(ast.user.map((file) => file.name));
-  diagnostics.push(...checkForeach(bound.draft));
-  diagnostics.push(...checkAssigned(bound.draft, collectUsage(bound.draft), userFiles));
+  add(checkForeach(bound.draft));
+  add(checkAssigned(bound.draft, collectUsage(bound.draft), userFiles));
   let draft = bound.draft;
   if (!options.unoptimized) {
     const optimized = optimize(draft);
     draft = optimized.draft;
-    diagnostics.push(...optimized.diagnostics);
+    add(optimized.diagnostics);
     after?.('optimize', () => printDraft(draft));
   }
   let usage = collectUsage(draft);
@@ -157,8 +162,8 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     embedded: neededEmbedded(ast, draft),
   });
   let used = onlyUsed();
-  diagnostics.push(...checkFunctions(used.functions, options));
-  diagnostics.push(...infer(used, options.skipBadVariables));
+  add(checkFunctions(used.functions, options));
+  add(infer(used, options.skipBadVariables));
   // Only now, as overloads agree in their types, also those that are never tried.
   if (!options.unoptimized && cutOverloads(used.functions)) {
     usage = collectUsage(draft);
@@ -178,7 +183,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     probeWritten: usage.globalWrites,
     matchedGroups: used.functions.some((symbol) => /^(?:matched|matched_str|ngroups)$/.test(symbol.name)),
   });
-  if (!hasErrors(diagnostics)) diagnostics.push(...lowered.diagnostics);
+  if (!hasErrors(diagnostics)) add(lowered.diagnostics);
   after?.('lower', () => printLowered(lowered.elaborated));
   const value = coverage.length > 0 ? { ...lowered.elaborated, coverage } : lowered.elaborated;
   return { value, diagnostics };

@@ -10,6 +10,9 @@ export interface ParsedFormat {
   readonly arguments: readonly ('long' | 'string')[];
 }
 
+/** Directives of one format; there are no more arguments than a file has tokens. */
+const MOST_DIRECTIVES = 10_000;
+
 const DIRECTIVE = /^([-+ #0]*)(\d+|\*)?(?:\.(\d+|\*)?)?(hh|h|ll|l|L|q|j|z|t)?([a-zA-Z])/;
 
 /**
@@ -55,6 +58,7 @@ export function parseFormat(format: string): ParsedFormat | { readonly fault: st
           : clamp(match[3]);
     if (width === 'argument') wanted.push('long');
     if (precision === 'argument') wanted.push('long');
+    if (wanted.length >= MOST_DIRECTIVES) return { fault: `more than ${MOST_DIRECTIVES} conversion specifiers` };
     wanted.push(conversion === 's' ? 'string' : 'long');
     pieces.push({
       kind: 'directive',

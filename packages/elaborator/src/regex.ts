@@ -13,6 +13,18 @@ const MOST_STATES = 4_000;
 const DEEPEST_GROUPS = 200;
 const MOST_REPEATS = 255;
 
+/** How much work the patterns of one script may take together, in steps of threads. */
+const MOST_STEPS = 600_000;
+
+/** What is left of the work; patterns of one script share one. */
+export interface RegexBudget {
+  steps: number;
+}
+
+export function newRegexBudget(): RegexBudget {
+  return { steps: MOST_STEPS };
+}
+
 export type RegexFault = { readonly fault: string };
 
 // ------------------------------------------------------------------------------------------------------- syntax
@@ -26,9 +38,10 @@ type Node =
   | { kind: 'start' | 'end' };
 
 /** Worded and counted as SystemTap does: a position is the offset of the byte that is wrong. */
-class Fault extends Error {
+class Fault {
+  readonly message: string;
   constructor(why: string, position?: number) {
-    super(position === undefined ? `: ${why}` : ` (at position ${position}): ${why}`);
+    this.message = position === undefined ? `: ${why}` : ` (at position ${position}): ${why}`;
   }
 }
 
@@ -307,10 +320,13 @@ interface DfaState {
  * Compiles a pattern.
  *
  * @param tagged false where no handler asks for the groups: the automaton is then smaller and stops at the first match
+ * @param budget the work that may be done
  * @returns the automaton, or what is wrong with the pattern
  */
-export function compileRegex(pattern: string, tagged = true): RegexAutomaton | RegexFault {
+export function compileRegex(pattern: string, tagged = true, budget = newRegexBudget()): RegexAutomaton | RegexFault {
   try {
+    // Each byte takes a node at least, but for those of a bracket.
+    if (pattern.length > 16 * MOST_NODES) throw new Fault('pattern is too large');
     const parser = new Parser(pattern);
     const tree = parser.parse();
     const groups = parser.groups;
@@ -328,7 +344,8 @@ export function compileRegex(pattern: string, tagged = true): RegexAutomaton | R
     any[END] = 0;
     const search = nfa.add({ next: [] });
     nfa.states[search]!.next = [entry, nfa.add({ set: any, next: [search] })];
-    const states = minimize(dropDead(determinize(nfa.states, search, groups, tagged)));
+    spend(budget, nfa.states.length);
+    const states = minimize(dropDead(determinize(nfa.states, search, groups, tagged, budget)), budget);
     let registers = tagged ? 2 * (groups + 1) : 0;
     for (const state of states) {
       for (const tag of state.finish) registers = Math.max(registers, tag.register + 1, (tag.copyOf ?? 0) + 1);
@@ -343,15 +360,32 @@ export function compileRegex(pattern: string, tagged = true): RegexAutomaton | R
   }
 }
 
-function closure(nfa: readonly State[], seeds: readonly Thread[], atStart: boolean, tagged: boolean): Thread[] {
+/** What closures of one pattern share. */
+interface ClosureContext {
+  readonly nfa: readonly State[];
+  readonly tagged: boolean;
+  readonly budget: RegexBudget;
+  /** For each state the number of the closure that saw it last. */
+  readonly seen: Uint32Array;
+  number: number;
+}
+
+function spend(budget: RegexBudget, steps: number): void {
+  budget.steps -= steps;
+  if (budget.steps < 0) throw new Fault('the regular expressions of the script are too large');
+}
+
+function closure(context: ClosureContext, seeds: readonly Thread[], atStart: boolean): Thread[] {
+  const { nfa, tagged, budget, seen } = context;
   const threads: Thread[] = [];
-  const seen = new Uint8Array(nfa.length);
+  const number = ++context.number;
   for (const seed of seeds) {
     const stack: Thread[] = [seed];
     while (stack.length > 0) {
       const thread = stack.pop()!;
-      if (seen[thread.state]) continue;
-      seen[thread.state] = 1;
+      if (seen[thread.state] === number) continue;
+      seen[thread.state] = number;
+      spend(budget, 1);
       const state = nfa[thread.state]!;
       if (state.accept) {
         threads.push(thread);
@@ -392,7 +426,14 @@ function byteClasses(nfa: readonly State[]): { from: number; to: number }[] {
   return ranges;
 }
 
-function determinize(nfa: readonly State[], start: number, groups: number, tagged: boolean): DfaState[] {
+function determinize(
+  nfa: readonly State[],
+  start: number,
+  groups: number,
+  tagged: boolean,
+  budget: RegexBudget,
+): DfaState[] {
+  const context: ClosureContext = { nfa, tagged, budget, seen: new Uint32Array(nfa.length), number: 0 };
   const firstRegister = tagged ? 2 * (groups + 1) : 0;
   const classes = byteClasses(nfa);
   const states: DfaState[] = [];
@@ -446,12 +487,13 @@ function determinize(nfa: readonly State[], start: number, groups: number, tagge
     return { index, tags };
   }
 
-  enter(closure(nfa, [{ state: start, registers: new Map(), pending: [] }], true, tagged), new Set());
+  enter(closure(context, [{ state: start, registers: new Map(), pending: [] }], true), new Set());
   for (let at = 0; at < states.length; at++) {
     const state = states[at]!;
     // Without groups to find, the first match is as good as any.
     if (state.accepting && !tagged) continue;
     for (const range of classes) {
+      spend(budget, 1 + state.threads.length);
       let fresh = 1_000_000;
       const freshFor = new Map<number, number>();
       const seeds: Thread[] = [];
@@ -470,7 +512,7 @@ function determinize(nfa: readonly State[], start: number, groups: number, tagge
         seeds.push({ state: edge.next[0]!, registers, pending: [] });
       }
       if (seeds.length === 0) continue;
-      const { index, tags } = enter(closure(nfa, seeds, false, tagged), new Set(freshFor.values()));
+      const { index, tags } = enter(closure(context, seeds, false), new Set(freshFor.values()));
       if (states[index]!.threads.length === 0) continue;
       state.transitions.push({ ...range, target: index, tags });
     }
@@ -518,10 +560,13 @@ function dropDead(states: readonly DfaState[]): DfaState[] {
 }
 
 /** Joins states that no input tells apart (Moore's partition refinement), and neighbouring ranges that agree. */
-function minimize(states: readonly DfaState[]): RegexState[] {
+function minimize(states: readonly DfaState[], budget: RegexBudget): RegexState[] {
+  let edges = states.length;
+  for (const state of states) edges += state.transitions.length;
   let block = states.map((state) => (state.accepting ? `a${JSON.stringify(state.finish)}` : '-'));
   let count = new Set(block).size;
   for (;;) {
+    spend(budget, edges);
     const numbers = new Map<string, number>();
     const numbered = block.map((key) => {
       let number = numbers.get(key);
@@ -532,8 +577,8 @@ function minimize(states: readonly DfaState[]): RegexState[] {
       return number;
     });
     const refined = states.map((state, index) => {
-      const edges = mergeRanges(state.transitions.map((edge) => ({ ...edge, target: numbered[edge.target]! })));
-      return `${numbered[index]}|${edges.map((edge) => `${edge.from}-${edge.to}>${edge.target}${JSON.stringify(edge.tags)}`).join(' ')}`;
+      const merged = mergeRanges(state.transitions.map((edge) => ({ ...edge, target: numbered[edge.target]! })));
+      return `${numbered[index]}|${merged.map((edge) => `${edge.from}-${edge.to}>${edge.target}${JSON.stringify(edge.tags)}`).join(' ')}`;
     });
     const now = new Set(refined).size;
     block = refined;

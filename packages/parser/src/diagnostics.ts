@@ -11,13 +11,19 @@ export const MAXIMUM_ERRORS = 50;
 export const MAXIMUM_DEPTH = 500;
 
 /**
- * How many tokens one file may have: some 1 MB of dense script. The tree takes about 300 bytes a token, so that this
+ * How many tokens one file may have: some 250 kB of dense script, 8,000 lines. The tree takes about 300 bytes a token, so that this
  * bounds the memory and time of every pass; the largest tapset file has 20,000.
  */
-export const MAXIMUM_TOKENS = 250_000;
+export const MAXIMUM_TOKENS = 50_000;
+
+/** Characters of one string. MAXSTRINGLEN, which cuts strings when a script runs, is 512 where nothing else is said. */
+export const MAXIMUM_STRING = 1 << 20;
 
 /** How many tokens the macros of one file may expand to. */
-export const MAXIMUM_EXPANSION = 500_000;
+export const MAXIMUM_EXPANSION = 50_000;
+
+/** How many tokens the definitions and arguments of macros of one file may hold. */
+export const MAXIMUM_KEPT = 250_000;
 
 /** How many macros may be within one another. */
 export const MAXIMUM_MACRO_DEPTH = 100;

@@ -40,8 +40,7 @@ export interface RenderOptions {
  * @param options the source texts and the colours
  */
 export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions = {}): string {
-  const texts = new Map<string, string>();
-  for (const source of options.sources ?? []) texts.set(source.name, source.text);
+  const texts = textsOf(options.sources ?? []);
   // Each part is followed by an erasing of the rest of the line, as GCC and SystemTap do it.
   const paint = (code: string | undefined, text: string): string =>
     code ? `\x1b[${code}m\x1b[K${text}\x1b[m\x1b[K` : text;
@@ -66,6 +65,20 @@ export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions 
   for (const line of diagnostic.detail ?? []) lines.push(`    ${line}`);
   for (const hint of diagnostic.hints ?? []) lines.push(`  hint: ${hint}`);
   return lines.join('\n');
+}
+
+/** Texts by name, worked out once for a list: there may be hundreds of files and thousands of messages. */
+const textMaps = new WeakMap<Iterable<SourceText>, { readonly length: number; readonly texts: Map<string, string> }>();
+
+function textsOf(sources: Iterable<SourceText>): ReadonlyMap<string, string> {
+  // An array may have grown since; anything else is read anew.
+  const length = Array.isArray(sources) ? sources.length : -1;
+  const known = textMaps.get(sources);
+  if (known && known.length === length) return known.texts;
+  const texts = new Map<string, string>();
+  for (const source of sources) texts.set(source.name, source.text);
+  if (length >= 0) textMaps.set(sources, { length, texts });
+  return texts;
 }
 
 function labelOf(diagnostic: Diagnostic): string {

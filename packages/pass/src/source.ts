@@ -28,13 +28,41 @@ export interface Position {
  */
 export function positionAt(text: string, offset: number): Position {
   const end = Math.min(offset, text.length);
-  let line = 1;
-  let lineStart = 0;
-  for (let newline = text.indexOf('\n'); newline !== -1 && newline < end; newline = text.indexOf('\n', lineStart)) {
-    line += 1;
-    lineStart = newline + 1;
+  const starts = lineStarts(text, end);
+  // The last line that starts at the offset or before it.
+  let low = 0;
+  for (let high = starts.length - 1; low < high; ) {
+    const middle = (low + high + 1) >> 1;
+    if (starts[middle]! <= end) low = middle;
+    else high = middle - 1;
   }
-  return { line, column: end - lineStart + 1 };
+  return { line: low + 1, column: end - starts[low]! + 1 };
+}
+
+/** Where the lines of a text start, as far as they were counted. */
+interface LineTable {
+  readonly text: string;
+  readonly starts: number[];
+}
+
+/** The tables of the texts that were asked about last: thousands of messages may speak of one large script. */
+const tables: LineTable[] = [];
+const MOST_TABLES = 4;
+
+/** Where lines start, up to an offset at least. */
+function lineStarts(text: string, end: number): readonly number[] {
+  let table = tables.find((one) => one.text === text);
+  if (!table) {
+    table = { text, starts: [0] };
+    if (tables.unshift(table) > MOST_TABLES) tables.pop();
+  }
+  const { starts } = table;
+  for (let last = starts[starts.length - 1]!; last < end; last = starts[starts.length - 1]!) {
+    const newline = text.indexOf('\n', last);
+    if (newline === -1 || newline >= end) break;
+    starts.push(newline + 1);
+  }
+  return starts;
 }
 
 /**

@@ -22,7 +22,7 @@ import type {
 } from '@stapkit/parser';
 import { compareVersions, visitNode } from '@stapkit/parser';
 import { type Diagnostic, formatPlace } from '@stapkit/pass';
-import { messages } from '../diagnostics.js';
+import { errorLimit, messages } from '../diagnostics.js';
 import {
   type Cell,
   type Draft,
@@ -120,6 +120,7 @@ export function bind(
   options: BindOptions,
 ): { readonly draft: Draft; readonly diagnostics: readonly Diagnostic[] } {
   const diagnostics: Diagnostic[] = [];
+  const isExhausted = errorLimit(diagnostics);
   const { tokens } = options;
   const globals: GlobalSymbol[] = [];
   const globalNames = new Map<string, GlobalSymbol>();
@@ -235,7 +236,23 @@ export function bind(
     return set;
   }
 
-  function candidates(name: string, arity: number, file: ScriptFile): { key: string; entries: FunctionEntry[] } {
+  interface Candidates {
+    readonly key: string;
+    readonly entries: FunctionEntry[];
+  }
+  const knownCandidates = new Map<string, Candidates>();
+
+  function candidates(name: string, arity: number, file: ScriptFile): Candidates {
+    const key = `${file.name}\0${name}\0${arity}`;
+    let known = knownCandidates.get(key);
+    if (!known) {
+      known = findCandidates(name, arity, file);
+      knownCandidates.set(key, known);
+    }
+    return known;
+  }
+
+  function findCandidates(name: string, arity: number, file: ScriptFile): Candidates {
     const all = functionNames.get(name) ?? [];
     const own = all.filter((entry) => entry.declaration.private && entry.file === file);
     const isOwn = own.some((entry) => entry.declaration.parameters.length === arity);
@@ -393,6 +410,7 @@ export function bind(
   }
 
   function statement(node: Statement, scope: Scope): DraftStatement {
+    if (isExhausted()) return { kind: 'block', ...base(node, scope), statements: [] };
     level++;
     const bound = bindStatement(node, scope);
     level--;

@@ -12,7 +12,7 @@ import {
   type ScriptFile,
 } from '@stapkit/parser';
 import type { Diagnostic, RelatedPlace } from '@stapkit/pass';
-import { messages } from '../diagnostics.js';
+import { errorLimit, messages } from '../diagnostics.js';
 import type { ProbeStep, ResolvedPoint } from '../elaborated.js';
 import {
   type Coverage,
@@ -149,6 +149,9 @@ interface Context {
   readonly optional: boolean;
 }
 
+/** Longest string of a probe point: no path or name is longer, and families make patterns of it. */
+const LONGEST_ARGUMENT = 4096;
+
 /** Most aliases inside one another; more is a mistake, and would exhaust the stack. */
 const DEEPEST = 200;
 
@@ -166,6 +169,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
   const diagnostics: Diagnostic[] = [];
   const coverage: PointCoverage[] = [];
   const libraryFiles = new Set(ast.library);
+  const isExhausted = errorLimit(diagnostics);
   let overLimit = false;
 
   const step = (text: string, span: ProbePoint['span'], how: ProbeStep['how']): ProbeStep => ({ text, span, how });
@@ -379,6 +383,15 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
   ): void {
     const first = taken[0];
     const token = first ? options.tokens.token(first) : options.tokens.token(point);
+    const long = taken.find(
+      (part) => part.argument?.kind === 'string' && part.argument.value.length > LONGEST_ARGUMENT,
+    );
+    if (long) {
+      reasons.push(() =>
+        messages.cause(`the argument of '${long.name}' is longer than ${LONGEST_ARGUMENT} bytes`, token),
+      );
+      return;
+    }
     const built = pattern.build({
       ...requestOf(taken, options),
       library: libraryFiles.has(context.file),
@@ -415,7 +428,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
         file: context.file,
         name: `${one.name}${mark}`,
         written: context.written,
-        declared: context.declaration.points.map(formatPoint).join(','),
+        declared: declarationText(context.declaration),
         chain,
         point: one.point,
         ...(one.variables ? { variables: one.variables } : {}),
@@ -435,6 +448,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
       if (declaration.kind !== 'probe') continue;
       owners.set(declaration, file);
       for (const point of declaration.points) {
+        if (isExhausted()) return { probes, dropped, coverage, diagnostics };
         const text = formatParts(point.parts);
         const context: Context = {
           declaration,
@@ -466,6 +480,28 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     }
   }
   return { probes, dropped, coverage, diagnostics };
+}
+
+/** Characters of a declaration's points that each of its probes is shown with. */
+const LONGEST_DECLARATION = 4096;
+
+const declarationTexts = new WeakMap<ProbeDeclaration, string>();
+
+/** A probe's points as declared, made once: each of thousands of probes is shown with them. */
+function declarationText(declaration: ProbeDeclaration): string {
+  let text = declarationTexts.get(declaration);
+  if (text === undefined) {
+    text = '';
+    for (const [index, point] of declaration.points.entries()) {
+      if (text.length > LONGEST_DECLARATION) {
+        text += ',...';
+        break;
+      }
+      text += `${index > 0 ? ',' : ''}${formatPoint(point)}`;
+    }
+    declarationTexts.set(declaration, text);
+  }
+  return text;
 }
 
 /** Aliases as texts, each made once: an alias of thousands is expanded for each of its uses. */

@@ -1,7 +1,7 @@
 // Infers types by unification: cells that must agree are joined, and the first place that settles a type is kept for
 // the message about the second that disagrees.
 import type { Diagnostic } from '@stapkit/pass';
-import { messages } from '../diagnostics.js';
+import { errorLimit, messages } from '../diagnostics.js';
 import {
   type Cell,
   type Draft,
@@ -24,11 +24,12 @@ import { eachStatement } from '../walk.js';
 export function infer(draft: Draft, skipBadVariables = false): Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
   const reported = new Set<string>();
+  const isExhausted = errorLimit(diagnostics);
 
   function report(diagnostic: Diagnostic): void {
     // One error a place: what follows from the first helps nobody.
     const key = diagnostic.span ? `${diagnostic.span.file}\0${diagnostic.span.start}` : diagnostic.message;
-    if (reported.has(key)) return;
+    if (reported.has(key) || isExhausted()) return;
     reported.add(key);
     diagnostics.push(diagnostic);
   }

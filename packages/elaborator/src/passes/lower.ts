@@ -1,7 +1,7 @@
 // Lowers the inferred draft to the Elaborated IR: symbols become indexes, cells become types, regular expressions become
 // automata, and what must be kept of each statistic is added up.
 import type { Diagnostic, SourceText } from '@stapkit/pass';
-import { messages } from '../diagnostics.js';
+import { errorLimit, messages } from '../diagnostics.js';
 import {
   type Draft,
   type DraftExpression,
@@ -33,7 +33,7 @@ import type {
   ValueType,
   Variable,
 } from '../elaborated.js';
-import { compileRegex } from '../regex.js';
+import { compileRegex, newRegexBudget } from '../regex.js';
 
 export interface LowerOptions {
   readonly kernel: TargetKernel;
@@ -470,10 +470,14 @@ export function lower(
     }
   }
 
+  const regexBudget = newRegexBudget();
+  const isExhausted = errorLimit(diagnostics);
+
   function automaton(pattern: string, token: Token): number {
     let index = automatonIndexes.get(pattern);
     if (index === undefined) {
-      const compiled = compileRegex(pattern, options.matchedGroups);
+      if (isExhausted()) return 0;
+      const compiled = compileRegex(pattern, options.matchedGroups, regexBudget);
       if ('fault' in compiled) {
         diagnostics.push(messages.badRegex(compiled.fault, token));
         return 0;

@@ -17,6 +17,9 @@ import { collectUsage, hasEffect, type Usage } from './usage.js';
 /** Rounds of elision; each needs the one before to have found something, so few scripts take more than three. */
 const MOST_ROUNDS = 20;
 
+/** Expressions that all rounds but the first may look at: a script of that size is looked at a second time and no more. */
+const MOST_VISITS = 400_000;
+
 /**
  * Optimises the draft's functions and probes in place of the old ones.
  *
@@ -34,6 +37,7 @@ export function optimize(draft: Draft): { readonly draft: Draft; readonly diagno
     diagnostics.push(diagnostic);
   }
 
+  let visits = 0;
   let probes: DraftProbe[] = draft.probes.map((probe) => ({ ...probe }));
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const usage = collectUsage({ ...draft, probes });
@@ -50,7 +54,8 @@ export function optimize(draft: Draft): { readonly draft: Draft; readonly diagno
       entryValues: probe.entryValues.map((value) => pass.value(value)),
       body: pass.statement(probe.body) ?? emptyLike(probe.body),
     }));
-    if (!pass.changed) break;
+    visits += pass.visits;
+    if (!pass.changed || (round > 0 && visits > MOST_VISITS)) break;
   }
   const kept = probes.filter((probe) => {
     if (!isEmpty(probe.body)) return true;
@@ -103,6 +108,7 @@ function isEmpty(statement: DraftStatement): boolean {
 
 class Simplifier {
   changed = false;
+  visits = 0;
 
   constructor(
     private readonly usage: Usage,
@@ -119,7 +125,7 @@ class Simplifier {
         for (const [index, inner] of node.statements.entries()) {
           const left = this.statement(inner);
           if (!left) continue;
-          if (left.kind === 'block') statements.push(...left.statements);
+          if (left.kind === 'block') for (const one of left.statements) statements.push(one);
           else statements.push(left);
           const last = statements[statements.length - 1];
           if (last && isJump(last)) {
@@ -286,6 +292,7 @@ class Simplifier {
   }
 
   private fold(node: DraftExpression): DraftExpression {
+    this.visits++;
     switch (node.kind) {
       case 'number':
       case 'string':

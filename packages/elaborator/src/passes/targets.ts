@@ -76,10 +76,8 @@ type Place =
     };
 
 /** Ends a walk with a message; it never leaves this file. */
-class Unresolved extends Error {
-  constructor(readonly diagnostic: Diagnostic) {
-    super(diagnostic.message);
-  }
+class Unresolved {
+  constructor(readonly diagnostic: Diagnostic) {}
 }
 
 /** True for what `assignTarget` assigns to. */

@@ -1,5 +1,6 @@
 // Values of literals. Numbers are 64 bits wide and signed, in decimal text; strings are byte strings, one UTF-16 code
 // unit (0 to 255) a byte, with text outside ASCII in UTF-8, as a C compiler would have it.
+import { MAXIMUM_STRING } from '../diagnostics.js';
 
 const UNSIGNED_LIMIT = 1n << 64n;
 
@@ -47,6 +48,8 @@ const SIMPLE_ESCAPES: Readonly<Record<string, number>> = {
 export function stringValue(token: string): string {
   const end = token.length > 1 && token.endsWith('"') && !endsEscaped(token) ? token.length - 1 : token.length;
   const body = token.slice(1, end);
+  // The scanner has refused it.
+  if (body.length > MAXIMUM_STRING) return '';
   if (/^[\x20-\x5b\x5d-\x7e]*$/.test(body)) return body;
   let value = '';
   for (let at = 0; at < body.length; ) {
@@ -57,7 +60,7 @@ export function stringValue(token: string): string {
     at = backslash + 2;
     const simple = SIMPLE_ESCAPES[escaped];
     if (simple !== undefined) value += String.fromCharCode(simple);
-    else if (/[0-7]/.test(escaped)) {
+    else if (escaped >= '0' && escaped <= '7') {
       const digits = /^[0-7]{1,3}/.exec(body.slice(backslash + 1, backslash + 4))![0];
       value += String.fromCharCode(Number.parseInt(digits, 8) & 0xff);
       at = backslash + 1 + digits.length;
@@ -90,13 +93,23 @@ export function toBytes(text: string): string {
   if (/^[\x00-\x7f]*$/.test(text)) return text;
   let bytes = '';
   const encoder = new TextEncoder();
-  for (const character of text) {
-    const code = character.codePointAt(0)!;
-    if (code >= MALFORMED + 0x80 && code <= MALFORMED + 0xff) bytes += String.fromCharCode(code - MALFORMED);
-    else for (const byte of encoder.encode(character)) bytes += String.fromCharCode(byte);
+  // What stands between malformed bytes is encoded at once. Half of a pair is none.
+  for (const run of text.split(/((?<![\ud800-\udbff])[\udc80-\udcff])/)) {
+    const code = run.length === 1 ? run.charCodeAt(0) : 0;
+    if (code >= MALFORMED + 0x80 && code <= MALFORMED + 0xff) {
+      bytes += String.fromCharCode(code - MALFORMED);
+      continue;
+    }
+    const encoded = encoder.encode(run);
+    for (let at = 0; at < encoded.length; at += LONGEST_CALL) {
+      bytes += String.fromCharCode(...encoded.subarray(at, at + LONGEST_CALL));
+    }
   }
   return bytes;
 }
+
+/** Arguments of one call, far below what a stack holds. */
+const LONGEST_CALL = 4096;
 
 /** Malformed bytes 0x80 to 0xff stand in a text as U+DC80 to U+DCFF, which no well-formed text holds. */
 const MALFORMED = 0xdc00;

@@ -7,7 +7,7 @@
 import type { Diagnostic, SourceText } from '@stapkit/pass';
 import { nearestNames } from '@stapkit/pass';
 import type { Origin } from '../ast.js';
-import { MAXIMUM_EXPANSION, MAXIMUM_MACRO_DEPTH, MAXIMUM_TOKENS, parseError } from '../diagnostics.js';
+import { MAXIMUM_EXPANSION, MAXIMUM_KEPT, MAXIMUM_MACRO_DEPTH, MAXIMUM_STRING, parseError } from '../diagnostics.js';
 import {
   type Comparison,
   compareStrings,
@@ -173,9 +173,9 @@ export class Preprocessor {
   /** Counts a token that is kept for an expansion. */
   private keep(token: ScriptToken, into: ScriptToken[]): void {
     this.kept += 1;
-    if (this.kept > MAXIMUM_TOKENS) {
+    if (this.kept > MAXIMUM_KEPT) {
       this.stop();
-      this.abandon('too-large', `macros hold more than ${MAXIMUM_TOKENS} tokens`, token);
+      this.abandon('too-large', `macros hold more than ${MAXIMUM_KEPT} tokens`, token);
     }
     into.push(token);
   }
@@ -202,7 +202,10 @@ export class Preprocessor {
     const { message, hints } = SCAN_FAULTS[fault];
     // SystemTap takes the end of the file for the end of a comment; so do we, but not in silence.
     const severity = fault === 'comment' ? 'warning' : 'error';
-    this.error(fault === 'junk' ? 'junk' : `open-${fault}`, message, token, { hints, severity });
+    this.error(fault === 'junk' || fault === 'long-string' ? fault : `open-${fault}`, message, token, {
+      hints,
+      severity,
+    });
   }
 
   private unexpected(token: ScriptToken): void {
@@ -740,6 +743,10 @@ const SCAN_FAULTS: Readonly<Record<ScanFault, { message: string; hints: readonly
   string: {
     message: 'Could not find matching closing quote',
     hints: ['a string ends on the line it begins on; adjacent strings are joined: "one " "two"'],
+  },
+  'long-string': {
+    message: `a string has more than ${MAXIMUM_STRING} characters`,
+    hints: ['MAXSTRINGLEN cuts it in any case'],
   },
   comment: { message: "Could not find matching '*/' to close the comment", hints: [] },
   'embedded-code': { message: "Could not find matching '%}' to close embedded function block", hints: [] },

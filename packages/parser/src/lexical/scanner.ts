@@ -5,6 +5,7 @@
 // and `@#`; a number runs on through letters, so that `12abc` is one bad number and not two tokens; a backslash before
 // the end of a line continues a string.
 import type { SourceText, Span } from '@stapkit/pass';
+import { MAXIMUM_STRING } from '../diagnostics.js';
 import { ScriptToken, type TokenKind } from './token.js';
 
 /** A comment as found, for tools that want to keep or colour it. */
@@ -14,7 +15,7 @@ export interface Comment {
 }
 
 /** A fault in the text that the scanner found. */
-export type ScanFault = 'string' | 'comment' | 'embedded-code' | 'junk';
+export type ScanFault = 'string' | 'long-string' | 'comment' | 'embedded-code' | 'junk';
 
 /** What the scanner tells beside its tokens. */
 export interface ScannerEvents {
@@ -237,7 +238,9 @@ export class Scanner {
       const code = text.charCodeAt(at);
       if (code === QUOTE) {
         this.offset = at + 1;
-        return this.make('string', text.slice(start, at + 1), start, at + 1);
+        const token = this.make('string', text.slice(start, at + 1), start, at + 1);
+        if (at - start > MAXIMUM_STRING) this.events.fault('long-string', token);
+        return token;
       }
       if (code === BACKSLASH) at += 1;
       else if (code === NEWLINE) break;
