@@ -1,10 +1,10 @@
 // Puts the two sides together: what dwarf knows of the target kernel, in the shapes that the elaborator and kbuild ask for.
 // BTF serves what it can; debug information is opened when an answer takes it.
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type CodeFilesOptions, type KernelSymbols, kernelCode, moduleNameOf, openKernel } from '@stapkit/dwarf';
 import type { SymbolSource } from '@stapkit/elaborator';
-import type { FeatureSource } from '@stapkit/kbuild';
+import { type FeatureSource, which } from '@stapkit/kbuild';
 import { DiagnosticError, hasErrors, nearestNames, type PassContext } from '@stapkit/pass';
 import { packageFolder } from './folders.js';
 import { type CompileHeaders, headerTypes, namesHeaders } from './header-types.js';
@@ -78,6 +78,7 @@ export async function openSymbols(
       moduleFiles.set(name, file);
       return name;
     },
+    executable: (name) => findExecutable(name, options.env['PATH'], options.cwd ?? '/'),
     nearestModules: (name) => nearestNames(name, [...value.modules()]),
     tracepoints: (pattern) => value.tracepoints(pattern),
     type: (name, module) =>
@@ -206,4 +207,10 @@ function indexWorker(): string | undefined {
     const file = join(dirname(process.argv[1] ?? ''), 'index-worker.cjs');
     return existsSync(file) ? file : undefined;
   }
+}
+
+/** The program that a name stands for, as the shell finds it, links followed. */
+function findExecutable(name: string, path: string | undefined, cwd: string): string | undefined {
+  const found = name.includes('/') ? resolve(cwd, name) : which(name, path);
+  return found !== undefined && existsSync(found) ? realpathSync(found) : undefined;
 }

@@ -97,6 +97,8 @@ export interface FunctionSymbol {
   readonly result: Cell;
   /** The body holds `return VALUE`, or the declaration names a result type. */
   returns: boolean;
+  /** The values of its `return` statements, also of those that are elided: its type is theirs. */
+  readonly returned: DraftExpression[];
   body: DraftStatement;
   embedded?: { readonly code: string; readonly pragmas: readonly string[]; readonly span: Span };
   /** What `next` goes on with. */

@@ -155,6 +155,7 @@ export type ResolvedPoint =
   | NetfilterPoint
   | WatchpointPoint
   | UprobePoint
+  | ProcessPoint
   | InputPoint;
 
 /** `begin`, `begin(N)`: lower sequence numbers first. */
@@ -270,6 +271,15 @@ export interface UprobePoint {
   readonly semaphore?: string;
   readonly return: boolean;
   readonly function?: string;
+}
+
+/** What happens to a process or thread: `process.begin`, `process("PATH").syscall.return`. */
+export interface ProcessPoint {
+  readonly family: 'process';
+  readonly event: 'begin' | 'end' | 'thread-begin' | 'thread-end' | 'syscall' | 'syscall-return';
+  /** Of the program; with neither path nor number, every process, or those that come from the target. */
+  readonly path?: string;
+  readonly pid?: number;
 }
 
 /** `input.char`, or `input.line` where `line` is set: the script's own standard input. */

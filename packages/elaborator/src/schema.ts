@@ -335,6 +335,12 @@ export const ResolvedPoint: z.ZodType<ir.ResolvedPoint> = z.discriminatedUnion('
     access: z.enum(['write', 'rw']),
   }),
   z.strictObject({
+    family: z.literal('process'),
+    event: z.enum(['begin', 'end', 'thread-begin', 'thread-end', 'syscall', 'syscall-return']),
+    path: z.string().optional(),
+    pid: z.int().optional(),
+  }),
+  z.strictObject({
     family: z.literal('uprobe'),
     path: z.string(),
     pid: z.int().positive().optional(),

@@ -43,6 +43,8 @@ export interface SymbolSource {
   variable?(name: string, module?: string): CodeVariable | undefined;
   /** What DWARF adds; absent where it is not to be used (`--debuginfo=btf`). What is not open yet, it says (`has`). */
   readonly code?: CodeSource;
+  /** The program that a name stands for, as the shell finds it, links followed; undefined where there is none. */
+  executable?(name: string): string | undefined;
   /** Finds places in user-space programs; absent where nobody reads them. */
   readonly programs?: ProgramSource;
   /** True where everything is to come from DWARF (`--debuginfo=dwarf`), also what BTF could serve. */

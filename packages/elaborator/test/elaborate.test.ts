@@ -386,3 +386,15 @@ test('overloads behind one that never goes on are left out', () => {
   expect(names('function f() { print(1) } function f() { print(2) } probe begin { f() }')).toEqual(['f']);
   expect(names('function f() { next } function f() { print(2) } probe begin { f() }')).toEqual(['f', 'f']);
 });
+
+// As SystemTap 4.8 types each.
+test.each([
+  ['function f() { if (0) return 1 }', 'long'],
+  ['function f() { if (0) return "a" }', 'string'],
+  ['function f(x) { if (0) return x; println(x . "") }', 'string', '"a"'],
+  ['function f(x) { if (0) return x + 1; println(x) }', 'long', '1'],
+])('%s returns a %s though its return is elided', (declaration, type, argument = '') => {
+  const { script, messages } = elaborateText(`${declaration} probe begin { println(f(${argument})) }`);
+  expect(messages).toEqual([]);
+  expect(script.functions[0]?.result).toBe(type);
+});

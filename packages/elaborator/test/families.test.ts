@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { listProbeTypes, type ProgramQuery, type ProgramSource, type SymbolSource } from '../src/index.js';
-import { elaborateText, kernel } from './helpers.js';
+import { cleanly, elaborateText, kernel } from './helpers.js';
 
 test('the table lists every family of the folder', async () => {
   const script = new URL('../scripts/list-families.mjs', import.meta.url);
@@ -29,10 +29,8 @@ test('a process point that nobody resolves is told what it would take, and drops
   expect(causeOf('process(12).statement(0x1000).absolute')).toBe(
     'cannot look for the statement at address 4096 in process 12: user-space programs are not read yet',
   );
-  expect(causeOf('process("ls").thread.begin')).toBe('process.thread.begin of "ls" is not available yet');
-  expect(causeOf('process.syscall.return')).toBe('process.syscall.return of the target process is not available yet');
   expect(causeOf('process("ls").nothing')).toMatch(/^probe point mismatch/);
-  expect(elaborateText('probe process.begin ?, begin { print(1) }').diagnostics).toEqual([]);
+  expect(elaborateText('probe process.function("f") ?, begin { print(1) }').diagnostics).toEqual([]);
 });
 
 test('whoever reads programs makes process points of places', () => {
@@ -191,4 +189,66 @@ test('what belongs to tracepoints and procfs files is spoken of in their words',
   expect(message('probe procfs.read { $other = "a" }')).toBe(
     "invalid target symbol for procfs probe, $value expected: identifier '$other'",
   );
+});
+
+// What SystemTap 4.8 says of each was looked up.
+describe('the life of processes', () => {
+  test('its points name the program as it was found, and hold what they are about', () => {
+    const symbols = { ...kernel, executable: (name: string) => (name === 'ls' ? '/usr/bin/ls' : undefined) };
+    const script = cleanly(
+      `probe process("ls").begin, process("/no/such").end, process(12).thread.begin, process.thread.end,
+         process.syscall, process(12).syscall.return { println(1) }`,
+      { symbols },
+    );
+    expect(script.probes.map((probe) => probe.name)).toEqual([
+      'process("/usr/bin/ls").begin',
+      'process("/no/such").end',
+      'process(12).thread.begin',
+      'process.thread.end',
+      'process.syscall',
+      'process(12).syscall.return',
+    ]);
+    expect(script.probes.map((probe) => probe.point)).toEqual([
+      { family: 'process', event: 'begin', path: '/usr/bin/ls' },
+      { family: 'process', event: 'end', path: '/no/such' },
+      { family: 'process', event: 'thread-begin', pid: 12 },
+      { family: 'process', event: 'thread-end' },
+      { family: 'process', event: 'syscall' },
+      { family: 'process', event: 'syscall-return', pid: 12 },
+    ]);
+  });
+
+  test('system calls have a number, six arguments and a result', () => {
+    cleanly('probe process.syscall { println($syscall, $arg1, $arg6, $$parms) }');
+    cleanly('probe process.syscall.return { println($syscall, $return, $$return) }');
+  });
+
+  test.each([
+    ['process.syscall { println($arg7) }', 'invalid syscall argument number (1-6)'],
+    ['process.syscall { println($return) }', 'only "process(PATH_OR_PID).syscall.return" support $return.'],
+    ['process.syscall.return { println($arg1) }', 'only "process(PATH_OR_PID).syscall" support $argN or $$parms.'],
+    [
+      'process.syscall { println($x) }',
+      'invalid target symbol for utrace probe, $syscall, $return, $argN or $$parms expected',
+    ],
+    [
+      'process.begin { println($syscall) }',
+      'only "process(PATH_OR_PID).syscall" and "process(PATH_OR_PID).syscall.return" probes support target symbols',
+    ],
+    ['process.syscall { $arg1 = 1 }', "utrace '$argN' variable is read-only"],
+    ['process.syscall { println($arg1->x) }', "utrace variable '$arg1' may not be used as a structure"],
+  ])('%s is refused in words', (script, message) => {
+    expect(elaborateText(`probe ${script}`).messages[0]).toContain(message);
+  });
+
+  test.each([
+    ['process(0).begin', 'cannot probe pid 0: Invalid pid'],
+    ['process(99999999).begin', 'cannot probe pid 99999999: No such process'],
+    ['process("/bin/ls").insn', 'each instruction of a process cannot be probed'],
+    ['process(1).insn.block', 'each block of a process cannot be probed'],
+    ['process.insn', 'probe point mismatch'],
+  ])('%s is refused', (point, message) => {
+    const [diagnostic] = elaborateText(`probe ${point} { println(1) }`).diagnostics;
+    expect(diagnostic?.related?.map((place) => place.message).join('\n')).toContain(message);
+  });
 });

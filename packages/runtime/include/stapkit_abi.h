@@ -283,7 +283,8 @@ void stapkit_error(struct stapkit_context *c, const char *format, ...) __attribu
 extern const struct stapkit_family stapkit_family_begin, stapkit_family_end, stapkit_family_error,
 	stapkit_family_never, stapkit_family_timer, stapkit_family_profile, stapkit_family_kprobe,
 	stapkit_family_kretprobe, stapkit_family_tracepoint, stapkit_family_perf, stapkit_family_procfs,
-	stapkit_family_netfilter, stapkit_family_watchpoint, stapkit_family_uprobe, stapkit_family_input;
+	stapkit_family_netfilter, stapkit_family_watchpoint, stapkit_family_uprobe, stapkit_family_input,
+	stapkit_family_process;
 
 struct stapkit_sequence_point {		/* begin, end, error */
 	s64 sequence;
@@ -339,6 +340,21 @@ struct stapkit_procfs_point {
 	bool write;
 	u32 umask;
 	u32 maxsize;
+};
+
+enum stapkit_process_event {
+	STAPKIT_PROCESS_BEGIN,
+	STAPKIT_PROCESS_END,
+	STAPKIT_THREAD_BEGIN,
+	STAPKIT_THREAD_END,
+	STAPKIT_PROCESS_SYSCALL,
+	STAPKIT_PROCESS_SYSCALL_RETURN,
+};
+
+struct stapkit_process_point {
+	const char *path;		/* of a program; NULL: whatever runs */
+	s64 pid;			/* 0: every process, or those that come from target() where that is set */
+	enum stapkit_process_event event;
 };
 
 struct stapkit_input_point {

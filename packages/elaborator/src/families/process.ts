@@ -1,5 +1,5 @@
-// process(…).* (stapprobes(3stap), USER-SPACE): places in programs and libraries, which a `ProgramSource` finds, and the
-// events of a process's life.
+// process(…).* (stapprobes(3stap), USER-SPACE): places in programs and libraries, which a `ProgramSource` finds. The
+// events of a process's life are in `process-life.ts`.
 import type { ProgramQuery, ProgramWhat } from '../program-source.js';
 import type { BuiltPoint, Family, PointFault, PointPattern, PointRequest } from './family.js';
 
@@ -33,9 +33,6 @@ const PLACES: Readonly<Record<string, (request: PointRequest) => ProgramWhat>> =
 };
 
 const ABSOLUTE = ['statement(number).absolute', 'statement(number).absolute.return'];
-
-/** Events that no program's code is needed for. */
-const LIFE = ['begin', 'end', 'thread.begin', 'thread.end', 'syscall', 'syscall.return', 'insn', 'insn.block'];
 
 function functionOf(request: PointRequest): ProgramWhat {
   const only = (['call', 'exported', 'inline', 'return'] as const).find((name) => request.has(name));
@@ -138,21 +135,6 @@ function noPrograms(request: PointRequest, what: ProgramWhat): PointFault {
   };
 }
 
-const inLife = (request: PointRequest): PointFault => {
-  const event = request.parts
-    .slice(1)
-    .map((part) => part.name)
-    .join('.');
-  return {
-    fault: `process.${event} of ${processOf(request)} is not available yet`,
-    hint: event.startsWith('syscall')
-      ? 'syscall_any and syscall_any.return, or syscall.NAME, probe system calls; compare pid() with target()'
-      : event.startsWith('insn')
-        ? 'Linux has no way to probe each instruction of a process since utrace is gone'
-        : 'kprocess.exec, kprocess.create and kprocess.exit probe the life of processes; compare pid() with target()',
-  };
-};
-
 const placePatterns = (base: string): PointPattern[] =>
   Object.entries(PLACES).map(([suffix, what]) => ({
     pattern: `${base}.${suffix}`,
@@ -165,7 +147,6 @@ export const processFamily: Family = {
     ...['process', 'process(string)', 'process(number)'].flatMap((base): PointPattern[] => [
       ...placePatterns(base),
       ...placePatterns(`${base}.library(string)`),
-      ...LIFE.map((suffix): PointPattern => ({ pattern: `${base}.${suffix}`, build: inLife })),
     ]),
     // Addresses of a running process need its number.
     ...ABSOLUTE.map(

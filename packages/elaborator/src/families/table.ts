@@ -8,6 +8,7 @@ import { markFamily } from './mark.js';
 import { netfilterFamily } from './netfilter.js';
 import { perfFamily } from './perf.js';
 import { processFamily } from './process.js';
+import { processLifeFamily } from './process-life.js';
 import { procfsFamily } from './procfs.js';
 import { timerFamily } from './timer.js';
 import { tracepointFamily } from './tracepoint.js';
@@ -22,6 +23,7 @@ export const FAMILIES: readonly Family[] = [
   netfilterFamily,
   perfFamily,
   processFamily,
+  processLifeFamily,
   procfsFamily,
   timerFamily,
   tracepointFamily,

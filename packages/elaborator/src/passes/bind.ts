@@ -329,6 +329,7 @@ export function bind(
       parameters,
       result: declaration.result ? newCell(declaration.result, token) : newCell(),
       returns: declaration.result !== undefined,
+      returned: [],
       body: { kind: 'block', statements: [], token, library },
       ...(context ? { context: context.probe } : {}),
       span: declaration.span,
@@ -485,6 +486,7 @@ export function bind(
         if (!node.value) return { kind: 'return', ...common, function: scope.function };
         scope.function.returns = true;
         const value = expression(node.value, scope);
+        scope.function.returned.push(value);
         noteType(scope.function, value);
         return { kind: 'return', ...common, function: scope.function, value };
       }

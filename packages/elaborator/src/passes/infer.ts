@@ -339,11 +339,32 @@ export function infer(draft: Draft, skipBadVariables = false): Diagnostic[] {
     }
     join(symbol.result, next.result, next.token);
   }
-  for (const symbol of draft.functions) statement(symbol.body);
+  for (const symbol of draft.functions) {
+    // All its `return` statements may be elided: what it would have returned still tells its type.
+    if (!returnsValue(symbol.body)) {
+      for (const one of symbol.returned) {
+        if (one.kind === 'unresolved') continue;
+        if (!isSymbol(one) && findCell(one.cell).type === undefined) {
+          findCell(one.cell).type = one.kind === 'concatenation' ? 'string' : 'long';
+        }
+        if (findCell(one.cell).type !== 'stats') join(symbol.result, one.cell, one.token);
+      }
+    }
+    statement(symbol.body);
+  }
   for (const probe of draft.probes) {
     for (const entry of probe.entryValues) expression(entry);
     if (probe.condition) value(probe.condition, 'long');
     statement(probe.body);
   }
   return diagnostics;
+}
+
+/** Whether a `return` with a value is left in a statement. */
+function returnsValue(node: DraftStatement): boolean {
+  let found = node.kind === 'return' && node.value !== undefined;
+  eachStatement(node, (child) => {
+    found ||= returnsValue(child);
+  });
+  return found;
 }

@@ -46,7 +46,8 @@ export function optimize(draft: Draft): { readonly draft: Draft; readonly diagno
       if (symbol.embedded) continue;
       symbol.body = pass.statement(symbol.body) ?? emptyLike(symbol.body);
       // Told here, since the calls of a function that does nothing are elided with it.
-      if (isEmpty(symbol.body)) warn(messages.sideEffectFree(symbol.name, symbol.token), symbol.library);
+      if (isEmpty(symbol.body) && symbol.returned.length === 0)
+        warn(messages.sideEffectFree(symbol.name, symbol.token), symbol.library);
     }
     probes = probes.map((probe) => ({
       ...probe,

@@ -1060,6 +1060,7 @@ class Walker {
       parameters: [parameter],
       result: newCell('string', this.token),
       returns: true,
+      returned: [],
       body: { kind: 'block', ...common, statements: [] },
       span: this.token.span,
     };
@@ -1097,6 +1098,7 @@ class Walker {
       ],
       result: newCell('string', this.token),
       returns: true,
+      returned: [],
       body: { kind: 'block', token: this.token, library: true, statements: [] },
       embedded: {
         code: ' /* pure */ /* runtime: stapkit_fn_kernel_or_user_string_quoted */ ',
@@ -1130,6 +1132,7 @@ class Walker {
         parameters: [parameter],
         result: newCell('string', this.token),
         returns: true,
+        returned: [],
         body: { kind: 'block', ...common, statements: [] },
         span: this.token.span,
       };

@@ -55,6 +55,7 @@ const ARMING_ORDER = [
   'stapkit_family_procfs',
   'stapkit_family_input',
   'stapkit_family_uprobe',
+  'stapkit_family_process',
   'stapkit_family_netfilter',
   'stapkit_family_watchpoint',
   'stapkit_family_perf',

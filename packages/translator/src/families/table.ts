@@ -6,6 +6,7 @@ import { inputFamily } from './input.js';
 import { kprobeFamily } from './kprobe.js';
 import { netfilterFamily } from './netfilter.js';
 import { perfFamily } from './perf.js';
+import { processFamily } from './process.js';
 import { procfsFamily } from './procfs.js';
 import { profileFamily } from './profile.js';
 import { timerFamily } from './timer.js';
@@ -29,6 +30,7 @@ export const FAMILIES: {
   netfilter: netfilterFamily,
   watchpoint: watchpointFamily,
   uprobe: uprobeFamily,
+  process: processFamily,
   input: inputFamily,
 };
 
