@@ -69,6 +69,7 @@ export async function openSymbols(
   const known: SymbolSource = {
     kernel: value.kernel,
     functions: (pattern, module) => value.functions(pattern, module),
+    functionCopies: (pattern, module) => value.functionCopies(pattern, module),
     nearestFunctions: (name, module) => value.nearestFunctions(name, module),
     modules: (pattern) => modulesLike(value, pattern),
     moduleOfFile(path) {

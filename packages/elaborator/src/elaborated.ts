@@ -30,7 +30,8 @@ export interface FunctionCoverage {
   readonly symbols: number;
   /** Of these, those that the compiler changed: `.isra`, `.constprop`, `.part`, `.cold`, by the suffix. */
   readonly variants: Readonly<Record<string, number>>;
-  readonly inlined: number;
+  /** Inlined copies; left out where only debug information could tell. */
+  readonly inlined?: number;
   readonly probed: number;
   /** Inlined copies of which no code is left. */
   readonly withoutCode: number;

@@ -442,7 +442,7 @@ export const Elaborated: z.ZodType<ir.Elaborated> = z.strictObject({
         functions: Index,
         symbols: Index,
         variants: z.record(z.string(), Index),
-        inlined: Index,
+        inlined: Index.optional(),
         probed: Index,
         withoutCode: Index,
       }),

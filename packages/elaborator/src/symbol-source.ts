@@ -13,6 +13,8 @@ export interface SymbolSource {
    * @param module the module's name, or undefined for the kernel itself
    */
   functions(pattern: string, module?: string): readonly FunctionFacts[];
+  /** What the symbols tell of the functions of a pattern, where they are known; `functions` leaves some out. */
+  functionCopies?(pattern: string, module?: string): FunctionCopies | undefined;
   /** The names nearest to a function's that was not found, for the error's hint. */
   nearestFunctions(name: string, module?: string): readonly string[];
   /** The names of the modules that match a pattern; undefined where nobody knows. */
@@ -64,6 +66,13 @@ export interface FunctionFacts {
   readonly address?: string;
   /** Whether other files can call it, where known: what `.exported` asks. */
   readonly external?: boolean;
+}
+
+export interface FunctionCopies {
+  /** How many functions match, those included that no probe can be placed in. */
+  readonly functions: number;
+  /** Symbols that the compiler made of them: `foo.isra.0`, `foo.cold`. */
+  readonly variants: readonly string[];
 }
 
 export interface ParameterFacts {

@@ -334,6 +334,32 @@ describe('coverage', () => {
     );
   });
 
+  test('by BTF alone it is told what the symbols tell: what can’t be probed, and what the compiler made', () => {
+    const known = (functions: number, ...variants: string[]) => {
+      const functionCopies: SymbolSource['functionCopies'] = () => ({ functions, variants });
+      const { code: _none, ...btf } = symbols;
+      const { script } = elaborateText('probe kernel.function("vfs_read").call { println(1) }', {
+        symbols: { ...btf, functionCopies },
+      });
+      return (script.coverage ?? []).map((one) => [coverageText(one), one.inlined]);
+    };
+    expect(known(1)).toEqual([]);
+    // A part that a function itself jumps to is no other way into it.
+    expect(known(1, 'vfs_read.cold')).toEqual([]);
+    expect(known(3)).toEqual([
+      [
+        'kernel.function("vfs_read").call: 3 functions, 3 symbols, inlined copies not known without DWARF; 1 probed',
+        undefined,
+      ],
+    ]);
+    expect(known(1, 'vfs_read.part.0', 'vfs_read.isra.0.cold')).toEqual([
+      [
+        'kernel.function("vfs_read").call: 1 function, 3 symbols (1 .part, 1 .cold), inlined copies not known without DWARF; 1 probed',
+        undefined,
+      ],
+    ]);
+  });
+
   test('copies without a location are counted by themselves', () => {
     const functions: CodeSource['functions'] = (query) =>
       code.functions(query).map((one) => ({ ...one, copies: one.inlined.length + 3, withoutCode: 3 }));
@@ -363,6 +389,22 @@ describe('spelling help', () => {
     expect(reasons('module("dumy").function("f")', modules as never)).toContain(
       'no module "dumy" is known (similar: dummy)',
     );
+    expect(reasons('module("dumy").statement("f@a.c:1")', modules as never)).toContain(
+      'no module "dumy" is known (similar: dummy)',
+    );
+  });
+
+  test('an unknown tracepoint names what is spelt alike, with its system where one was written', () => {
+    const all = [
+      { name: 'sched_switch', system: 'sched', arguments: [] },
+      { name: 'signal_deliver', system: 'signal', arguments: [] },
+      { name: 'devres_log', arguments: [] },
+    ];
+    const tracepoints = (pattern: string) => all.filter(({ name }) => pattern === '*' || pattern === name);
+    const told = (text: string) => reasons(`kernel.trace("${text}")`, { tracepoints });
+    expect(told('sched_swich')).toContain('no match for tracepoint "sched_swich" (similar: sched_switch)');
+    expect(told('shed:sched_switch')).toContain('(similar: sched:sched_switch)');
+    expect(told('sched:sched_swich')).toContain('(similar: sched:sched_switch)');
   });
 
   test('a listing asks for none', () => {

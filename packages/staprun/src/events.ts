@@ -38,7 +38,8 @@ export type RunEvent =
       readonly functions: number;
       readonly symbols: number;
       readonly variants: Readonly<Record<string, number>>;
-      readonly inlined: number;
+      /** Absent where only debug information could tell. */
+      readonly inlined?: number;
       readonly probed: number;
       readonly withoutCode: number;
     }

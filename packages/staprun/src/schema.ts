@@ -120,7 +120,7 @@ export const RunEventSchema = z.discriminatedUnion('event', [
       functions: z.number().int(),
       symbols: z.number().int(),
       variants: z.record(z.string(), z.number().int()),
-      inlined: z.number().int(),
+      inlined: z.number().int().optional(),
       probed: z.number().int(),
       withoutCode: z.number().int(),
     })

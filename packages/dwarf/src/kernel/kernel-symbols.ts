@@ -125,10 +125,20 @@ export interface KernelSymbols {
    */
   functions(pattern: string, module?: string): readonly FunctionFacts[];
   /**
-   * The symbols that the compiler made of a function beside or instead of its own: `foo.isra.0`, `foo.constprop.0`,
-   * `foo.part.0`, `foo.cold`. Empty where the kernel's symbols are not known.
+   * The symbols that the compiler made of functions beside or instead of their own: `foo.isra.0`, `foo.constprop.0`,
+   * `foo.part.0`, `foo.cold`. Empty where the symbols are not known.
+   *
+   * @param pattern a function's name, or a pattern as `functions` takes it
    */
-  functionVariants(name: string): readonly string[];
+  functionVariants(pattern: string, module?: string): readonly string[];
+  /**
+   * How many functions match a pattern, those included that no probe can be placed in, and what the compiler made of
+   * them; undefined where there is no such module.
+   */
+  functionCopies(
+    pattern: string,
+    module?: string,
+  ): { readonly functions: number; readonly variants: readonly string[] } | undefined;
   /** The names nearest to a function's that was not found. */
   nearestFunctions(name: string, module?: string): readonly string[];
   /** The tracepoints whose names match a pattern, which may start with a subsystem: `sched:sched_*`. */
@@ -361,6 +371,11 @@ export function kernelSymbols(sources: KernelSources): KernelSymbols {
     return id === undefined ? undefined : { btf, id };
   }
 
+  function functionVariants(pattern: string, module?: string): readonly string[] {
+    if (module !== undefined) return moduleOf(module)?.facts.variants?.(pattern) ?? [];
+    return sources.variants.match(`${pattern}.*`).map((hit) => hit.name);
+  }
+
   return {
     kernel,
     functions(pattern, module) {
@@ -391,7 +406,17 @@ export function kernelSymbols(sources: KernelSources): KernelSymbols {
         return external === undefined ? facts : { ...facts, external };
       });
     },
-    functionVariants: (name) => sources.variants.match(`${name}.*`).map((hit) => hit.name),
+    functionVariants,
+    functionCopies(pattern, module) {
+      const variants = functionVariants(pattern, module);
+      if (module !== undefined) {
+        const own = moduleOf(module);
+        return own && { functions: own.facts.functions(pattern).length, variants };
+      }
+      // Static functions of one name count once, as they are probed once.
+      const names = new Set(sources.functions.matchingIndexes(pattern).map((index) => sources.functions.nameAt(index)));
+      return { functions: names.size, variants };
+    },
     nearestFunctions(name, module) {
       if (module === undefined) return nearestNames(name, sources.functions.all());
       return nearestNames(

@@ -18,6 +18,8 @@ export interface ModuleFacts {
   functions(pattern: string): readonly { readonly name: string; readonly id: number }[];
   /** Whether other files can call a function; undefined where nobody knows. */
   isExternal?(name: string): boolean | undefined;
+  /** The symbols that the compiler made of functions whose names match a pattern: `foo.isra.0`. */
+  variants?(pattern: string): readonly string[];
   /** The module's own types of a name, the preferred one first. */
   types(name: string): readonly number[];
   /** The enumeration that has an enumerator of a name. */
@@ -156,7 +158,15 @@ export function readModuleFacts(name: string, path: string, base: Btf): ModuleFa
     const facts = section
       ? moduleFacts(name, parseBtf(elf.sectionBytes(section), path, base))
       : moduleFacts(name, base, [...functions.keys()]);
-    return { ...facts, isExternal: (own) => functions.get(own) };
+    const variants = [...functions.keys()].filter((own) => own.includes('.')).sort();
+    return {
+      ...facts,
+      isExternal: (own) => functions.get(own),
+      variants: (pattern) => {
+        const expression = new RegExp(`^${globSource(toKey(`${pattern}.*`))}$`);
+        return variants.filter((own) => expression.test(toKey(own)));
+      },
+    };
   } finally {
     elf.close();
   }

@@ -131,6 +131,8 @@ test('an image’s symbols tell where functions lie and which can’t be probed'
     expect(kernel.functions('vfs_caches_init')).toMatchObject([{ unprobeable: 'init' }]);
     expect(kernel.functions('enter_from_user_mode')).toMatchObject([{ unprobeable: 'noinstr' }]);
     expect(kernel.functionVariants('vfs_helper')).toEqual(['vfs_helper.isra.0']);
+    expect(kernel.functionCopies('vfs_help*')!.variants).toEqual(['vfs_helper.isra.0']);
+    expect(kernel.functionCopies('*')!.functions).toBeGreaterThan(kernel.functions('*').length);
     kernel.close();
   }
   rmSync(folder, { recursive: true });

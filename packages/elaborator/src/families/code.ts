@@ -14,6 +14,7 @@ import {
 } from '../code/code-places.js';
 import { functionVariables } from '../code/place-variables.js';
 import type { CodeFunction, CodePlace, CodeSource, StatementQuery } from '../code-source.js';
+import { byLikeness } from '../similar.js';
 import type { FunctionFacts } from '../symbol-source.js';
 import type { BuiltPoint, Family, PointFault, PointPattern, PointRequest } from './family.js';
 
@@ -30,6 +31,8 @@ function maxactiveOf(request: PointRequest): number | undefined | PointFault {
 
 /** The fault of a point that takes DWARF where there is none. */
 function needsDwarf(request: PointRequest, what: string): PointFault {
+  const unknown = unknownModule(request);
+  if (unknown) return unknown;
   const { code, kernel } = request.symbols;
   const module = request.string('module');
   if (!code) return { fault: `${what} needs DWARF debug information`, hint: 'leave out --debuginfo=btf' };
@@ -87,6 +90,15 @@ function findFacts(request: PointRequest, name: string): readonly FunctionFacts[
   );
 }
 
+/** The fault of a point in a module that there is none of. */
+function unknownModule(request: PointRequest): PointFault | undefined {
+  const module = request.string('module');
+  const { symbols } = request;
+  if (module === undefined || WILD.test(module) || !symbols.modules || symbols.modules(module).length > 0)
+    return undefined;
+  return { fault: `no module "${module}" is known`, near: () => symbols.nearestModules?.(module) ?? [] };
+}
+
 function noFunction(request: PointRequest, name: string): PointFault {
   const module = request.string('module');
   const { symbols } = request;
@@ -94,10 +106,8 @@ function noFunction(request: PointRequest, name: string): PointFault {
     const names = symbols.nearestFunctions(name, module);
     return names.length > 0 ? names : (symbols.code?.nearestFunctions(name, module) ?? []);
   };
-  const known = module !== undefined && !WILD.test(module) && symbols.modules;
-  if (known && known(module).length === 0) {
-    return { fault: `no module "${module}" is known`, near: () => symbols.nearestModules?.(module) ?? [] };
-  }
+  const unknown = unknownModule(request);
+  if (unknown) return unknown;
   const where = module === undefined ? 'kernel' : `module "${module}"`;
   // Without debug information nobody knows of functions that were inlined everywhere.
   const blind = symbols.code !== undefined && !symbols.code.has(module) && !WILD.test(name);
@@ -112,6 +122,12 @@ function btfFunctions(
   suffix: Suffix,
   maxactive: number | undefined,
 ): readonly BuiltPoint[] {
+  const module = request.string('module');
+  // The library's own choice of functions is no news.
+  if (!request.library && suffix !== '.exported' && (module === undefined || !WILD.test(module))) {
+    const copies = request.symbols.functionCopies?.(pattern.name, module);
+    if (copies) request.cover({ pattern: pattern.name, module, copies, probed: facts.length });
+  }
   return facts.map((one) => ({
     name: `${baseName(one.module)}.function("${one.name}")${suffix}${maxactive === undefined ? '' : `.maxactive(${maxactive})`}`,
     point: {
@@ -181,7 +197,7 @@ function codeFunctions(
       points.push(placePoint(request, name, place, { return: suffix === '.return', maxactive, wildcard }));
     }
   }
-  request.cover({ pattern: pattern.name, module, functions: found, places, probed: points.length });
+  request.cover({ pattern: pattern.name, module, functions: found, probed: points.length });
   if (points.length > 0) return points;
   if (places > 0) return { fault: `no place of function "${pattern.name}" can be probed` };
   if (found.length > 0 && suffix === '.return') {
@@ -266,7 +282,7 @@ function buildLabels(request: PointRequest): readonly BuiltPoint[] | PointFault 
   const names = found.flatMap((one) => code.labels(one, '*').map((label) => label.name));
   return {
     fault: `no match for label "${wanted}" in function "${pattern.name}"`,
-    ...(names.length > 0 ? { near: () => [...new Set(names)] } : {}),
+    near: () => byLikeness(wanted, names),
   };
 }
 
@@ -350,10 +366,12 @@ function buildCallees(
     descend(base, [...one.entries, ...one.inlined], [], 1);
   }
   if (points.length > 0) return points;
-  const names = () => [
-    ...new Set(found.flatMap((one) => code.calls([...one.entries, ...one.inlined]).map((call) => call.callee.name))),
-  ];
-  return { fault: `no match for callee "${wanted}" of function "${pattern.name}"`, near: names };
+  const names = () =>
+    new Set(found.flatMap((one) => code.calls([...one.entries, ...one.inlined]).map((call) => call.callee.name)));
+  return {
+    fault: `no match for callee "${wanted}" of function "${pattern.name}"`,
+    near: () => byLikeness(callee.name, names()),
+  };
 }
 
 /** What is called returns to `after`, in code whose own callers are `outer`'s. */

@@ -3,7 +3,7 @@
 import type { NumberLiteral, ProbePart, StringLiteral } from '@stapkit/parser';
 import type { CodeFunction, CodeLocation, CodePlace } from '../code-source.js';
 import type { ContextSource, ResolvedPoint, TargetKernel } from '../elaborated.js';
-import type { SymbolSource } from '../symbol-source.js';
+import type { FunctionCopies, SymbolSource } from '../symbol-source.js';
 
 /** A value that only this probe point has: `$name` in its handler. */
 export interface PointVariable {
@@ -93,15 +93,21 @@ export interface PointRequest {
   cover(coverage: Coverage): void;
 }
 
-/** What became of the functions that a pattern stands for. */
-export interface Coverage {
-  readonly pattern: string;
-  readonly module: string | undefined;
-  readonly functions: readonly CodeFunction[];
-  /** How many places of the kinds that were asked for there are. */
-  readonly places: number;
-  readonly probed: number;
-}
+/** What became of the functions that a pattern stands for: by debug information, or by names alone. */
+export type Coverage =
+  | {
+      readonly pattern: string;
+      readonly module: string | undefined;
+      readonly functions: readonly CodeFunction[];
+      readonly copies?: undefined;
+      readonly probed: number;
+    }
+  | {
+      readonly pattern: string;
+      readonly module: string | undefined;
+      readonly copies: FunctionCopies;
+      readonly probed: number;
+    };
 
 /** A user's fault found by a family. `near` names what might have been meant. */
 export interface PointFault {

@@ -5,11 +5,18 @@ import { byLikeness, similarNames } from '../similar.js';
 import { scalarSize } from '../types.js';
 import type { Family, PointRequest, PointVariable } from './family.js';
 
-/** Tracepoints spelt like one that was not found. */
-function nearTracepoints(request: PointRequest, name: string): string[] {
+/** Tracepoints spelt like one that was not found; with their systems where one was written. */
+function nearTracepoints(request: PointRequest, text: string): string[] {
+  const all = request.symbols.tracepoints('*');
+  if (!text.includes(':')) {
+    return similarNames(
+      text,
+      all.map((facts) => facts.name),
+    );
+  }
   return similarNames(
-    name,
-    request.symbols.tracepoints('*').map((facts) => facts.name),
+    text,
+    all.flatMap(({ name, system }) => (system === undefined ? [] : [`${system}:${name}`])),
   );
 }
 
@@ -37,7 +44,7 @@ export const tracepointFamily: Family = {
           found = sure.length > 0 ? sure : found.filter((facts) => facts.system === undefined);
         }
         if (found.length === 0) {
-          return { fault: `no match for tracepoint "${text}"`, near: () => nearTracepoints(request, name) };
+          return { fault: `no match for tracepoint "${text}"`, near: () => nearTracepoints(request, text) };
         }
         return found.map((facts) => {
           // Up to 2.6 the name was shown without its system.

@@ -56,9 +56,7 @@ export interface DroppedPoint {
 }
 
 /** What became of the functions of one point. */
-export interface PointCoverage extends Coverage {
-  readonly point: string;
-}
+export type PointCoverage = Coverage & { readonly point: string };
 
 /** Why a point did not resolve. Most are never shown, since a point has alternatives or is optional. */
 type Reason = () => RelatedPlace;
