@@ -24,7 +24,6 @@ export {
   openDebugInfo,
   openSupplementary,
 } from './debuginfo/find.js';
-export { type NamedObject, type NamedObjectOptions, openNamedObject } from './debuginfo/objects.js';
 export { type CompressionFormat, compressionFormat, unpackStream, unpackSync } from './decompress/decompress.js';
 export {
   attributeName,

@@ -64,6 +64,8 @@ export interface FunctionFacts {
   readonly line?: number;
   /** Link-time address in decimal, where known. */
   readonly address?: string;
+  /** True where only its name is known: of a module without BTF. */
+  readonly untyped?: boolean;
   /** Whether other files can call it, where known: what `.exported` asks. */
   readonly external?: boolean;
 }

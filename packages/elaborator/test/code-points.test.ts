@@ -300,6 +300,20 @@ test('what is not open yet gives no message and no spelling help', () => {
   expect([diagnostics, asked]).toEqual([[], 0]);
 });
 
+test('of a module without BTF debug information tells what a function returns, where it is there', () => {
+  const functions: SymbolSource['functions'] = (name, module) =>
+    module === 'own' ? [{ name, module, parameters: [], untyped: true }] : [];
+  const resultType = () => 1;
+  const compiled = (has: boolean) => {
+    const own = { ...code, has: () => has, resultType };
+    return elaborateText('probe module("own").function("vfs_read").return { println($return) }', {
+      symbols: { ...symbols, functions, modules: () => ['own'], code: own },
+    });
+  };
+  expect(compiled(true).messages).toEqual([]);
+  expect(compiled(false).messages.join()).toContain("unable to find local 'return' in vfs_read");
+});
+
 describe('coverage', () => {
   const covered = (text: string, more: Partial<CodeSource> = {}) =>
     (

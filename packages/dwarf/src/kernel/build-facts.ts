@@ -108,6 +108,8 @@ export function collectNames(blob: Uint8Array, typeOffsets: Uint32Array): Collec
 /** Where code lies that no probe may be placed in, by the names of its ends. */
 const RANGES: readonly [place: number, start: string, end: string][] = [
   [1, '_sinittext', '_einittext'],
+  // What built-in code would do at its end is thrown away with what it does at its start.
+  [1, '__init_begin', '__init_end'],
   [2, '__noinstr_text_start', '__noinstr_text_end'],
   [3, '__kprobes_text_start', '__kprobes_text_end'],
   [4, '__entry_text_start', '__entry_text_end'],
@@ -151,6 +153,8 @@ function symbolParts(functions: readonly Entry[], symbols: readonly KernelSymbol
     if (linkTime) pairs[index] = address;
     const distance = Number(address - base);
     for (const { place, from, to } of ranges) if (from <= distance && distance < to) places[index] = place;
+    // NOKPROBE_SYMBOL() makes a variable of this name.
+    if (byName.has(`_kbl_addr_${name}`)) places[index] = 3;
     if (locals.has(name)) places[index]! |= LOCAL_FUNCTION;
   }
   variants.sort();

@@ -9,7 +9,7 @@ import { Scanner } from '../debug-index/scan.js';
 import { DW_AT, DW_TAG } from '../dwarf/constants.js';
 import type { Die } from '../dwarf/die.js';
 import { type FrameTable, frameTables } from '../dwarf/frame.js';
-import { scopesAt, subprogramAt } from '../dwarf/functions.js';
+import { linkageName, qualifiedName, scopesAt, subprogramAt } from '../dwarf/functions.js';
 import { type LineTable, ROW_END, ROW_STATEMENT } from '../dwarf/line.js';
 import type { DebugInfoOffset } from '../dwarf/offsets.js';
 import { entryAddress, rangesOf } from '../dwarf/ranges.js';
@@ -41,6 +41,24 @@ interface Found {
   readonly inlinedAddresses?: readonly (bigint | undefined)[];
 }
 
+/** The parts of a name with scopes; `::` inside the arguments of a template parts nothing. */
+function splitScopes(name: string): string[] {
+  const parts: string[] = [];
+  let depth = 0;
+  let from = 0;
+  for (let at = 0; at < name.length; at++) {
+    if (name[at] === '<') depth += 1;
+    else if (name[at] === '>') depth -= 1;
+    else if (depth === 0 && name.startsWith('::', at)) {
+      parts.push(name.slice(from, at));
+      from = at + 2;
+      at += 1;
+    }
+  }
+  parts.push(name.slice(from));
+  return parts;
+}
+
 /** The stack pointer's number in DWARF, by architecture. */
 const STACK_POINTERS: Readonly<Record<string, number>> = { x86_64: 7, i386: 4, arm64: 31 };
 
@@ -53,6 +71,7 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
 
   /** The functions of a file that match; undefined where it takes an index that is not there. */
   function find(file: CodeFile, query: Omit<CodeQuery, 'copies'>): readonly Found[] {
+    if (query.name.includes('::')) return findScoped(file, query);
     if (file.index) {
       const found = file.index.functions(query.name, query.file);
       return found.length > 0 ? found : findAlias(file, query);
@@ -60,6 +79,28 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
     const quick = findBySymbol(file, query);
     if (!quick) files.wantIndex(file);
     return quick ?? [];
+  }
+
+  /**
+   * The functions of a name with scopes, `outer::thing::twice`: of C++ and Rust. What is written are the innermost scopes, all of
+   * them where it begins with `::`, and patterns stand for one scope each. They are named with the scopes that were asked for.
+   */
+  function findScoped(file: CodeFile, query: Omit<CodeQuery, 'copies'>): readonly Found[] {
+    if (!file.index) {
+      files.wantIndex(file);
+      return [];
+    }
+    const wanted = splitScopes(query.name);
+    const expressions = wanted.map((part) => new RegExp(`^${globSource(toKey(part))}$`));
+    return file.index.functions(wanted.at(-1)!, query.file).flatMap((one) => {
+      const [first] = one.concrete.length > 0 ? one.concrete : one.inlined;
+      const full = first === undefined ? undefined : qualifiedName(file.dwarf.dieAt(first as DebugInfoOffset));
+      if (full === undefined) return [];
+      // What begins with `::` has an empty first part, which stands for the outermost scope.
+      const scopes = ['', ...splitScopes(full)].slice(-wanted.length);
+      const fits = scopes.length === wanted.length && expressions.every((part, at) => part.test(toKey(scopes[at]!)));
+      return fits ? [{ ...one, name: scopes.join('::') }] : [];
+    });
   }
 
   function findBySymbol(file: CodeFile, query: Omit<CodeQuery, 'copies'>): readonly Found[] | undefined {
@@ -136,7 +177,7 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
           return [];
         }
         // Only a function that others can call has a symbol that is surely its own.
-        const symbol = !inline && external && offsets.length === 1 ? found.name : undefined;
+        const symbol = !inline && external && offsets.length === 1 ? symbolName(found, die(offset)) : undefined;
         const about = { function: found.name, file: shown, line, inline, entry: !inline, scope: offset };
         return place(file, address, about, symbol) ?? [];
       });
@@ -151,6 +192,11 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
       copies: found.inlined.length,
       withoutCode,
     };
+  }
+
+  /** What the linker calls a function that others can call. C, and what assemblers read, has no other name for it. */
+  function symbolName(found: Found, die: Die): string {
+    return /\.[cS]$/.test(found.file) ? found.name : (linkageName(die) ?? splitScopes(found.name).at(-1)!);
   }
 
   /** A path below the folder that the code was compiled in: one for all of a kernel, as a rule. */

@@ -59,7 +59,7 @@ export interface FactsAbout {
 }
 
 /** The format of the file; its version counts up with every change of what the tables hold. */
-export const FACTS_FORMAT: PartsFormat<PartName> = { kind: 1, version: 7, parts: PARTS };
+export const FACTS_FORMAT: PartsFormat<PartName> = { kind: 1, version: 8, parts: PARTS };
 
 /** The file's name in a cache; versions that know different formats share the cache, so each has a file of its own. */
 export const FACTS_NAME = `btf.${FACTS_FORMAT.version}.facts`;

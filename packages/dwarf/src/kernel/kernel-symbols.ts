@@ -37,6 +37,8 @@ export interface FunctionFacts {
   readonly address?: string;
   /** Whether other files can call it, where known. */
   readonly external?: boolean;
+  /** True where only its name is known: of a module without BTF. */
+  readonly untyped?: boolean;
   /**
    * Where the function lies, if that is a part of the kernel in which no probe can be placed: `init` is freed after
    * boot, the others are out of bounds to kprobes.
@@ -403,7 +405,11 @@ export function kernelSymbols(sources: KernelSources): KernelSymbols {
       return own.facts.functions(pattern).map(({ name, id }) => {
         const external = own.facts.isExternal?.(name);
         const facts = functionFacts(own.facts.btf, own.ordinal, name, id, own.name);
-        return external === undefined ? facts : { ...facts, external };
+        return {
+          ...facts,
+          ...(external === undefined ? {} : { external }),
+          ...(own.facts.typed ? {} : { untyped: true }),
+        };
       });
     },
     functionVariants,

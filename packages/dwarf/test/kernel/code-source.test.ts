@@ -1,4 +1,5 @@
 // What is known of a kernel's code, over a small program that calls itself one.
+import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -217,4 +218,49 @@ test('calls say where they return to and how far up the next return address lies
   }
   expect(twice!.returns).toEqual([]);
   expect(twice!.callee.inlined).toHaveLength(1);
+});
+
+test('functions with scopes are found by as many of them as are written, and by what the linker calls them', async () => {
+  const source = `
+struct thing { int n; __attribute__((noinline)) int twice(int k) const { return n + k; } };
+namespace outer {
+struct thing { int n; __attribute__((noinline)) int twice(int k) const { return n * k; } };
+template <typename T> __attribute__((noinline)) T same(T t) { return t; }
+__attribute__((noinline)) int plain(int a) { return same(a) + 1; }
+}
+__attribute__((noinline)) int twice(int a) { return a * 2; }
+extern "C" int _stext(int a) { return a; }
+int main(int argc, char **) { outer::thing t{_stext(argc)}; thing u{3}; return t.twice(3) + u.twice(argc) + outer::plain(argc) + twice(argc); }
+`;
+  const program = join(folder.path, 'scoped');
+  writeFileSync(`${program}.cpp`, source);
+  execFileSync('g++', ['-O1', '-g', '-no-pie', '-Wl,--build-id=sha1', '-o', program, `${program}.cpp`]);
+  const scoped = kernelCode({ release: '6.1.0-scoped', file: program, cacheFolder: join(folder.path, 'scoped-cache') });
+  const found = async (name: string) => {
+    scoped.code.has(undefined);
+    let all: ReturnType<typeof scoped.code.functions>;
+    do all = scoped.code.functions({ name, copies: 'entries' });
+    while ((await scoped.supply()).value);
+    return all.map((one) => `${one.name}:${one.line} ${one.entries.map((place) => place.symbol).join()}`).sort();
+  };
+  expect(await found('twice')).toEqual([
+    'twice:2 _ZNK5thing5twiceEi',
+    'twice:4 _ZNK5outer5thing5twiceEi',
+    'twice:8 _Z5twicei',
+  ]);
+  expect(await found('thing::twice')).toEqual([
+    'thing::twice:2 _ZNK5thing5twiceEi',
+    'thing::twice:4 _ZNK5outer5thing5twiceEi',
+  ]);
+  expect(await found('::thing::twice')).toEqual(['::thing::twice:2 _ZNK5thing5twiceEi']);
+  expect(await found('::twice')).toEqual(['::twice:8 _Z5twicei']);
+  expect(await found('outer::*::t*')).toEqual(['outer::thing::twice:4 _ZNK5outer5thing5twiceEi']);
+  expect(await found('outer::*')).toEqual([
+    'outer::plain:6 _ZN5outer5plainEi',
+    'outer::same<int>:5 _ZN5outer4sameIiEET_S1_',
+  ]);
+  expect(await found('same<int>')).toEqual(['same<int>:5 _ZN5outer4sameIiEET_S1_']);
+  expect(await found('_ZN5outer5plainEi')).toEqual(['plain:6 _ZN5outer5plainEi']);
+  expect(await found('inner::plain')).toEqual([]);
+  scoped.close();
 });

@@ -82,6 +82,11 @@ const FIRST: Symbol[] = [
   { name: '_sinittext', type: 'T', offset: 0x500 },
   { name: 'vfs_caches_init', type: 'T', offset: 0x510 },
   { name: '_einittext', type: 'T', offset: 0x600 },
+  { name: '__init_begin', type: 'D', offset: 0x4f0 },
+  { name: '_kbl_addr_vfs_barred', type: 'd', offset: 0x610 },
+  { name: 'vfs_cleanup', type: 't', offset: 0x620 },
+  { name: '__init_end', type: 'R', offset: 0x700 },
+  { name: 'vfs_barred', type: 'T', offset: 0x800 },
 ];
 
 test.each(['old', 'new', 'relative'] as const)('tables of the %s order are found and unpacked', (order) => {
@@ -104,7 +109,8 @@ test('an image’s symbols tell where functions lie and which can’t be probed'
   const folder = mkdtempSync(join(tmpdir(), 'stapkit-dwarf-'));
   const w = new BtfWriter();
   const prototype = w.prototype(0, []);
-  for (const name of ['vfs_read', 'vfs_caches_init', 'enter_from_user_mode', 'vfs_helper']) w.func(name, prototype);
+  for (const name of ['vfs_read', 'vfs_caches_init', 'enter_from_user_mode', 'vfs_helper', 'vfs_cleanup', 'vfs_barred'])
+    w.func(name, prototype);
   for (let index = 0; index < 100; index++) w.func(`filler_${index}`, prototype);
   const sections = [
     { name: '.rodata', alignment: 16, bytes: pack(manySymbols(FIRST), 'new') },
@@ -129,6 +135,8 @@ test('an image’s symbols tell where functions lie and which can’t be probed'
       { name: 'vfs_read', address: (BASE + 0x100n).toString() },
     ]);
     expect(kernel.functions('vfs_caches_init')).toMatchObject([{ unprobeable: 'init' }]);
+    expect(kernel.functions('vfs_cleanup')).toMatchObject([{ unprobeable: 'init' }]);
+    expect(kernel.functions('vfs_barred')).toMatchObject([{ unprobeable: 'kprobes' }]);
     expect(kernel.functions('enter_from_user_mode')).toMatchObject([{ unprobeable: 'noinstr' }]);
     expect(kernel.functionVariants('vfs_helper')).toEqual(['vfs_helper.isra.0']);
     expect(kernel.functionCopies('vfs_help*')!.variants).toEqual(['vfs_helper.isra.0']);

@@ -301,7 +301,7 @@ test('a module without BTF tells the names of its functions', async () => {
   const image = write('vmlinux-old', vmlinux(kernelBtf().finish()));
   const kernel = await open(image, join(folder, 'c7c'), { modulesFolder: modules });
   expect(kernel.functions('*', 'old')).toEqual([
-    { name: 'old_open', module: 'old', parameters: [], result: undefined, external: false },
+    { name: 'old_open', untyped: true, module: 'old', parameters: [], result: undefined, external: false },
   ]);
   expect(kernel.functionPrototype('old_open', 'old')).toBeUndefined();
   expect(['old', 'gone', 'none'].map((name) => kernel.moduleState(name))).toEqual(['names', 'missing', 'missing']);

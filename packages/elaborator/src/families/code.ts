@@ -65,7 +65,9 @@ function buildFunctions(request: PointRequest, suffix: Suffix): readonly BuiltPo
   const facts = (needsCode || request.symbols.codeOnly === true ? [] : findFacts(request, pattern.name)).filter(
     (one) => suffix !== '.exported' || one.external !== false,
   );
-  const code = wantsCode && !(request.library && facts.length > 0) ? codeOf(request) : undefined;
+  // A module without BTF, as those built apart from their kernel are, may have debug information of its own.
+  const untyped = facts.some((one) => one.untyped === true);
+  const code = untyped || (wantsCode && !(request.library && facts.length > 0)) ? codeOf(request) : undefined;
   if (code) return codeFunctions(request, code, pattern, suffix, maxactive);
   if (request.symbols.codeOnly === true) return needsDwarf(request, `"${text}" with --debuginfo=dwarf`);
   if (facts.length > 0) return btfFunctions(request, pattern, facts, suffix, maxactive);
