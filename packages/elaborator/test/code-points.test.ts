@@ -305,7 +305,13 @@ test('of a module without BTF debug information tells what a function returns, w
     module === 'own' ? [{ name, module, parameters: [], untyped: true }] : [];
   const resultType = () => 1;
   const compiled = (has: boolean) => {
-    const own = { ...code, has: () => has, resultType };
+    const inModule: CodeSource['functions'] = (query) =>
+      code.functions(query).map((one) => ({
+        ...one,
+        module: 'own',
+        entries: one.entries.map((entry) => ({ ...entry, module: 'own' })),
+      }));
+    const own: CodeSource = { ...code, has: () => has, resultType, functions: inModule, symbolAt: () => 'vfs_read' };
     return elaborateText('probe module("own").function("vfs_read").return { println($return) }', {
       symbols: { ...symbols, functions, modules: () => ['own'], code: own },
     });

@@ -98,7 +98,7 @@ export function placeVariables(request: PointRequest, place: CodePlace, isReturn
 function entryFacts({ symbols }: PointRequest, place: CodePlace): FunctionFacts | undefined {
   if (symbols.codeOnly === true || !place.entry) return undefined;
   const [facts, ...others] = symbols.functions(place.function, place.module);
-  if (!facts || others.length > 0) return undefined;
+  if (!facts || others.length > 0 || facts.untyped === true) return undefined;
   if (facts.address !== undefined && place.module === undefined) {
     return facts.address === place.address ? facts : undefined;
   }
