@@ -1,5 +1,6 @@
 // One machine that `--remote` names: how commands get there, and what it is.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { type Diagnostic, DiagnosticError } from '@stapkit/pass';
 import { usage } from './usage.js';
@@ -27,7 +28,8 @@ export function parseRemote(url: string): RemoteHost {
   if (ssh && !ssh[1]!.startsWith('-') && (scheme === undefined || scheme === 'ssh' || !url.includes('://'))) {
     const name = ssh[1]!;
     // ssh takes a port only in its own URLs.
-    return { name, target: url.startsWith('ssh://') ? `ssh://${name}` : name, uri: url };
+    const isUrl = url.startsWith('ssh://') || /[^:]:\d+$/.test(name);
+    return { name, target: isUrl ? `ssh://${name}` : name, uri: url };
   }
   throw usage('bad-remote', `'${url}' is no machine that --remote can reach`, [
     'use [USER@]HOST, ssh://[USER@]HOST[:PORT] or direct://',
@@ -37,14 +39,22 @@ export function parseRemote(url: string): RemoteHost {
 /** How a command over there ended. */
 export interface RemoteResult {
   readonly status: number;
-  readonly stdout: string;
+  /** What it answered: lines that begin with `ANSWER`. A login shell's own set-up may print others. */
+  readonly answers: readonly string[];
   readonly stderr: string;
 }
+
+/** Begins a line that is meant for us. */
+export const ANSWER = 'stapkit-answer ';
+
+/** ssh's own exit status where it could not connect, or the connection broke (ssh(1)). */
+export const SSH_FAILED = 255;
 
 /**
  * Starts a shell script on a machine. All connections of a run to one machine share the first: only that one may ask for a
  * password, and the others don't need the terminal, whose Ctrl-C is ours to hear.
  *
+ * @param script one line: not every login shell lets a quoted text go over several
  * @param controlFolder holds the shared connections' sockets
  */
 export function startRemote(
@@ -55,17 +65,25 @@ export function startRemote(
 ): ChildProcess {
   const stdio = ['pipe', 'pipe', 'pipe'] as const;
   if (host.target === undefined) return spawn('/bin/sh', ['-c', script], { stdio: [...stdio], ...options });
-  const argv = [...sharing(controlFolder), host.target, script];
-  return spawn('ssh', argv, { stdio: [...stdio], ...options });
+  // The login shell over there may be any.
+  const command = `exec /bin/sh -c '${script.replaceAll("'", "'\\''")}'`;
+  return spawn('ssh', [...sharing(host, controlFolder), host.target, command], { stdio: [...stdio], ...options });
 }
 
-/** Runs a script to its end. */
+/**
+ * Runs a script to its end.
+ *
+ * @param signal ends it; the reason is then thrown
+ * @param input writes its standard input, which is empty else
+ */
 export async function runRemote(
   host: RemoteHost,
   script: string,
   controlFolder: string,
+  signal: AbortSignal,
   input?: (child: ChildProcess) => void,
 ): Promise<RemoteResult> {
+  signal.throwIfAborted();
   const child = startRemote(host, script, controlFolder, { detached: false });
   let stdout = '';
   let stderr = '';
@@ -78,32 +96,62 @@ export async function runRemote(
   child.stdin!.on('error', () => {});
   if (input) input(child);
   else child.stdin!.end();
-  return await new Promise((resolve, reject) => {
-    child.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') return reject(error);
-      const missing = remoteFault(host, 'ssh is not installed', ['apt-get install openssh-client']);
-      return reject(new DiagnosticError(missing));
+  const abort = (): void => void child.kill('SIGTERM');
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    const status = await new Promise<number>((resolve, reject) => {
+      child.on('error', (error: NodeJS.ErrnoException) => {
+        if (error.code !== 'ENOENT') return reject(error);
+        const missing = remoteFault(host, 'ssh is not installed', ['apt-get install openssh-client']);
+        return reject(new DiagnosticError(missing));
+      });
+      child.on('close', (code) => resolve(code ?? 1));
     });
-    child.on('close', (code) => resolve({ status: code ?? 1, stdout, stderr }));
-  });
+    signal.throwIfAborted();
+    const lines = stdout.split('\n').filter((line) => line.startsWith(ANSWER));
+    return { status, answers: lines.map((line) => line.slice(ANSWER.length)), stderr };
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/**
+ * Keeps the shared connection for as long as this process is there: what it runs over there ends with its input.
+ *
+ * @returns what lets it go
+ */
+export function holdRemote(host: RemoteHost, controlFolder: string): () => void {
+  if (host.target === undefined) return () => {};
+  const child = startRemote(host, 'exec cat >/dev/null', controlFolder, { detached: true });
+  child.on('error', () => {});
+  child.stdin!.on('error', () => {});
+  child.stdout!.resume();
+  child.stderr!.resume();
+  return () => void child.stdin!.end();
 }
 
 /** Ends the shared connection. */
 export async function closeRemote(host: RemoteHost, controlFolder: string): Promise<void> {
   if (host.target === undefined) return;
-  const child = spawn('ssh', [...sharing(controlFolder), '-O', 'exit', host.target], { stdio: 'ignore' });
+  const child = spawn('ssh', [...sharing(host, controlFolder), '-O', 'exit', host.target], { stdio: 'ignore' });
   await new Promise<void>((resolve) => {
     child.on('error', () => resolve());
     child.on('close', () => resolve());
   });
 }
 
-function sharing(controlFolder: string): string[] {
-  return [
-    ...['-o', 'ControlMaster=auto', '-o', `ControlPath=${join(controlFolder, '%C')}`, '-o', 'ControlPersist=yes'],
-    // A machine that has gone away must not hold the run for ever.
-    ...['-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=4', '-T'],
-  ];
+/** What fits into a socket's address (unix(7)), less what ssh appends to the name while it makes the socket. */
+const SOCKET_PATH_MOST = 107 - 17;
+
+function sharing({ name }: RemoteHost, controlFolder: string): string[] {
+  const path = join(controlFolder, createHash('sha256').update(name).digest('hex').slice(0, 8));
+  const shared =
+    path.length > SOCKET_PATH_MOST
+      ? []
+      : // When we are killed, the connection goes too, some seconds after its last use.
+        ['-o', 'ControlMaster=auto', '-o', `ControlPath=${path.replaceAll('%', '%%')}`, '-o', 'ControlPersist=10'];
+  // A machine that has gone away must not hold the run for ever.
+  return [...shared, '-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=4', '-T'];
 }
 
 /** A message about a machine, with its own words. */

@@ -9,18 +9,35 @@ import { type ChainResult, type ChainSettings, runChain } from './chain.js';
 import { packageFolder } from './folders.js';
 import { hostArchitecture } from './place.js';
 import { Interrupted } from './process-io.js';
-import { closeRemote, parseRemote, type RemoteHost, remoteFault, runRemote, startRemote } from './remote-host.js';
+import {
+  ANSWER,
+  closeRemote,
+  holdRemote,
+  parseRemote,
+  type RemoteHost,
+  remoteFault,
+  runRemote,
+  SSH_FAILED,
+  startRemote,
+} from './remote-host.js';
 
 /** What a machine says of itself. */
 interface RemoteKernel {
   readonly host: RemoteHost;
   readonly release: string;
-  readonly architecture: string;
+  /** How staprun is started there: the file that is copied by its Node, or an executable of its own. */
+  readonly program: 'node' | 'staprun';
 }
 
 /** A module that was built for a machine's kernel. */
 interface Prepared extends RemoteKernel {
   readonly path: string;
+}
+
+/** A machine to which all has been copied. */
+interface Copied extends Prepared {
+  /** The folder over there. */
+  readonly folder: string;
 }
 
 export interface RemoteRun {
@@ -40,8 +57,15 @@ export async function runRemotes(settings: Omit<ChainSettings, 'place'>, run: Re
   const { options, temporary } = settings;
   const hosts = options.remotes.map(parseRemote);
   const distinct = [...new Map(hosts.map((host) => [host.name, host])).values()];
+  const held: (() => void)[] = [];
   try {
-    const asked = await Promise.all(distinct.map((host) => askKernel(host, temporary)));
+    const asked = await Promise.all(
+      distinct.map(async (host) => {
+        const kernel = await askKernel(host, temporary, settings.io.signal);
+        held.push(holdRemote(host, temporary));
+        return kernel;
+      }),
+    );
     const kernels = new Map(asked.map((kernel) => [kernel.host.name, kernel]));
     const modules = new Map<string, string>();
     for (const kernel of asked) {
@@ -58,8 +82,9 @@ export async function runRemotes(settings: Omit<ChainSettings, 'place'>, run: Re
       const kernel = kernels.get(host.name)!;
       return { ...kernel, path: modules.get(kernel.release)! };
     });
-    return await runAll(settings, prepared, run);
+    return await runAll(settings, await copyToAll(settings, prepared), run);
   } finally {
+    for (const release of held) release();
     await Promise.all(distinct.map((host) => closeRemote(host, temporary)));
   }
 }
@@ -67,10 +92,14 @@ export async function runRemotes(settings: Omit<ChainSettings, 'place'>, run: Re
 /** SystemTap's names for what `uname -m` prints. */
 const MACHINES: Readonly<Record<string, string>> = { aarch64: 'arm64', ppc64le: 'powerpc', riscv64: 'riscv' };
 
-async function askKernel(host: RemoteHost, controlFolder: string): Promise<RemoteKernel> {
-  const script = 'uname -r && uname -m && { command -v node || command -v staprun || echo none; }';
-  const { status, stdout, stderr } = await runRemote(host, script, controlFolder);
-  const [release, machine, program] = stdout.trim().split('\n');
+const ASK = `echo "${ANSWER}$(uname -r)"; echo "${ANSWER}$(uname -m)"; echo "${ANSWER}$(node --version 2>/dev/null)"; echo "${ANSWER}$(command -v staprun)"`;
+
+/** The oldest Node that runs staprun. */
+const OLDEST_NODE = 20;
+
+async function askKernel(host: RemoteHost, controlFolder: string, signal: AbortSignal): Promise<RemoteKernel> {
+  const { status, answers, stderr } = await runRemote(host, ASK, controlFolder, signal);
+  const [release, machine, node = '', staprun] = answers;
   if (status !== 0 || !release || !machine) {
     const words = stderr.trim().split('\n').at(-1) ?? '';
     throw new DiagnosticError(
@@ -85,14 +114,13 @@ async function askKernel(host: RemoteHost, controlFolder: string): Promise<Remot
       remoteFault(host, `its architecture is ${architecture}; modules are built for ${hostArchitecture()} here`),
     );
   }
-  if (program === 'none') {
-    throw new DiagnosticError(
-      remoteFault(host, 'it has neither Node nor staprun', [
-        'install nodejs there, or put the single executable there: pnpm nx run staprun:executable',
-      ]),
-    );
-  }
-  return { host, release, architecture };
+  if (Number(/^v(\d+)\./.exec(node)?.[1] ?? 0) >= OLDEST_NODE) return { host, release, program: 'node' };
+  if (staprun) return { host, release, program: 'staprun' };
+  throw new DiagnosticError(
+    remoteFault(host, node === '' ? 'it has neither Node nor staprun' : `its Node is ${node}, and it has no staprun`, [
+      `install nodejs ${OLDEST_NODE} or newer there, or put the single executable there: pnpm nx run staprun:executable`,
+    ]),
+  );
 }
 
 async function build(settings: Omit<ChainSettings, 'place'>, { release }: RemoteKernel): Promise<ChainResult> {
@@ -101,9 +129,39 @@ async function build(settings: Omit<ChainSettings, 'place'>, { release }: Remote
   return await runChain({ ...settings, place: { where: 'host', release, build: named } }, undefined);
 }
 
+/** Copies to all machines; where one refuses, none keeps anything. */
+async function copyToAll(
+  { temporary, io }: Omit<ChainSettings, 'place'>,
+  machines: readonly Prepared[],
+): Promise<Copied[]> {
+  const copies = await Promise.allSettled(machines.map((machine) => copy(machine, temporary, io.signal)));
+  const done = copies.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const failed = copies.find((one) => one.status === 'rejected');
+  if (!failed) return done;
+  await Promise.allSettled(
+    done.map(({ host, folder }) =>
+      runRemote(host, `rm -rf ${quote([folder])}`, temporary, AbortSignal.timeout(CLEANING_MS)),
+    ),
+  );
+  throw failed.reason;
+}
+
+/** As long may it take to remove what was copied, in milliseconds. */
+const CLEANING_MS = 10_000;
+
+async function copy(machine: Prepared, temporary: string, signal: AbortSignal): Promise<Copied> {
+  const { host, path } = machine;
+  const staprun = join(packageFolder('staprun'), 'bundle', 'staprun.cjs');
+  const copied = await runRemote(host, UNPACK, temporary, signal, (child) => sendFiles(child, [path, staprun]));
+  const folder = copied.answers[0] ?? '';
+  if (copied.status === 0 && folder !== '') return { ...machine, folder };
+  const words = copied.stderr.trim() || `ssh ended with status ${copied.status}`;
+  throw new DiagnosticError(remoteFault(host, `copying the module failed: ${words}`));
+}
+
 async function runAll(
   settings: Omit<ChainSettings, 'place'>,
-  machines: readonly Prepared[],
+  machines: readonly Copied[],
   run: RemoteRun,
 ): Promise<number> {
   const { options, io } = settings;
@@ -117,20 +175,18 @@ async function runAll(
         const prefix = prefixOf(machine.host, index, settings, machines.length);
         const output = lineWriter(prefix, async (bytes) => void (await (file ? file.write(bytes) : io.stdout(bytes))));
         const errors = lineWriter(prefix, (bytes) => io.stderr(bytes.toString('utf8')));
-        const words = ['-r', `${index}:${machine.host.uri}`];
-        return runOne(
-          settings,
-          machine,
-          { ...run, staprunWords: (path) => [...words, ...run.staprunWords(path)] },
-          output,
-          errors,
-        );
+        const words = ['-r', `${index}:${machine.host.uri}`, ...run.staprunWords(moduleOver(machine))];
+        return runOne(settings, machine, words, output, errors);
       }),
     );
     return statuses.some((status) => status !== 0) ? 1 : 0;
   } finally {
     await file?.close();
   }
+}
+
+function moduleOver({ folder, path }: Copied): string {
+  return `${folder}/${basename(path)}`;
 }
 
 function limits(rotate: string | undefined): { size?: number; count?: number } {
@@ -177,51 +233,48 @@ function lineWriter(prefix: string, write: (bytes: Buffer) => void | Promise<voi
 }
 
 /** Takes the module and staprun out of its standard input, and tells where they are. */
-const UNPACK = `umask 077
-d=$(mktemp -d "\${TMPDIR:-/tmp}/stapXXXXXX") && tar -xf - -C "$d" && echo "$d"`;
+const UNPACK = `umask 077; d=$(mktemp -d "\${TMPDIR:-/tmp}/stapXXXXXX") && tar -xf - -C "$d" && echo "${ANSWER}$d"`;
 
 /**
  * Runs staprun. Lines on standard input are signals for it; when that ends, the one who wanted to know has gone. Nothing
  * stays behind.
  */
-function runScript(folder: string, words: string): string {
-  return `d=${quote([folder])}
-exec 3<&0
-if command -v node >/dev/null 2>&1; then node "$d/staprun.cjs" ${words} </dev/null 3<&- &
-else staprun ${words} </dev/null 3<&- &
-fi
-p=$!
-{ while read -r s <&3; do kill -s "$s" "$p" 2>/dev/null; done; kill -s TERM "$p" 2>/dev/null; sleep 10; kill -s KILL "$p" 2>/dev/null; } >/dev/null 2>&1 &
-w=$!
-wait "$p"; status=$?
-kill "$w" 2>/dev/null
-rm -rf "$d"
-exit "$status"`;
+function runScript({ folder, program }: Copied, words: readonly string[]): string {
+  const start = program === 'node' ? 'node "$d/staprun.cjs"' : 'staprun';
+  return [
+    `echo "${BEGIN}"; d=${quote([folder])}; exec 3<&0; ${start} ${quote([...words])} </dev/null 3<&- & p=$!`,
+    '{ while read -r s <&3; do kill -s "$s" "$p"; done; kill -s TERM "$p"; sleep 10; kill -s KILL "$p"; } >/dev/null 2>&1 & w=$!',
+    'wait "$p"; status=$?; kill "$w" 2>/dev/null; rm -rf "$d"; exit "$status"',
+  ].join('; ');
 }
 
+/** The line behind which the output begins: what a login shell prints before is not ours. */
+const BEGIN = `${ANSWER}begin`;
+
+/** After a second Ctrl-C, so long is waited for a machine that does not answer, in milliseconds. */
+const FORCED_MS = 15_000;
+
 async function runOne(
-  { temporary, io }: Omit<ChainSettings, 'place'>,
-  { host, path }: Prepared,
-  run: RemoteRun,
+  { temporary, io, reporter }: Omit<ChainSettings, 'place'>,
+  machine: Copied,
+  words: readonly string[],
   output: LineWriter,
   errors: LineWriter,
 ): Promise<number> {
-  const staprun = join(packageFolder('staprun'), 'bundle', 'staprun.cjs');
-  const copied = await runRemote(host, UNPACK, temporary, (child) => sendFiles(child, [path, staprun]));
-  const folder = copied.stdout.trim();
-  if (copied.status !== 0 || folder === '') {
-    throw new DiagnosticError(remoteFault(host, `copying the module failed: ${copied.stderr.trim()}`));
-  }
-  const words = quote(run.staprunWords(`${folder}/${basename(path)}`));
-  const child = startRemote(host, runScript(folder, words), temporary, { detached: true });
+  const { host } = machine;
+  const child = startRemote(host, runScript(machine, words), temporary, { detached: true });
   child.stdin!.on('error', () => {});
   const signal = (): void => {
     const reason: unknown = io.signal.reason;
     const name = reason instanceof Interrupted && reason.signalName !== 'SIGPIPE' ? reason.signalName : 'SIGTERM';
     child.stdin!.write(`${name.slice(3)}\n`);
   };
+  let overdue: NodeJS.Timeout | undefined;
   // The end of its input ends staprun over there.
-  const force = (): void => void child.stdin!.end('INT\n');
+  const force = (): void => {
+    child.stdin!.end('INT\n');
+    overdue = setTimeout(() => child.kill('SIGKILL'), FORCED_MS);
+  };
   io.signal.addEventListener('abort', signal);
   io.forceSignal.addEventListener('abort', force);
   if (io.signal.aborted) signal();
@@ -229,21 +282,38 @@ async function runOne(
     const [status] = await Promise.all([
       new Promise<number>((settle, reject) => {
         child.on('error', reject);
-        child.on('close', (code) => settle(code ?? 1));
+        child.on('close', (code) => settle(code ?? SSH_FAILED));
       }),
-      pump(child.stdout!, output),
+      pump(child.stdout!, output, Buffer.from(`${BEGIN}\n`)),
       pump(child.stderr!, errors),
     ]);
+    if (status === SSH_FAILED && host.target !== undefined) {
+      reporter.report(remoteFault(host, 'the connection broke; the run over there ends by itself'));
+    }
     return status;
   } finally {
+    clearTimeout(overdue);
     io.signal.removeEventListener('abort', signal);
     io.forceSignal.removeEventListener('abort', force);
     child.stdin!.end();
   }
 }
 
-async function pump(stream: NodeJS.ReadableStream, writer: LineWriter): Promise<void> {
-  for await (const chunk of stream) await writer.take(chunk as Buffer);
+/** Hands all of a stream on, or what comes behind a mark. */
+async function pump(stream: NodeJS.ReadableStream, writer: LineWriter, mark?: Buffer): Promise<void> {
+  let before: Buffer | undefined = mark && Buffer.alloc(0);
+  for await (const chunk of stream) {
+    if (!before) {
+      await writer.take(chunk as Buffer);
+      continue;
+    }
+    before = Buffer.concat([before, chunk as Buffer]);
+    const at = before.indexOf(mark!);
+    if (at === -1) continue;
+    const rest = before.subarray(at + mark!.length);
+    before = undefined;
+    if (rest.length > 0) await writer.take(rest);
+  }
   await writer.end();
 }
 

@@ -63,18 +63,20 @@ async function runElsewhere(options: StapOptions, cache: string, io: CommandIo, 
   // Output files are written here, except those of a flight recorder, which outlives us.
   const { outputFile: _file, rotate: _size, ...rest } = options;
   const staprunOptions = options.flightRecorder ? options : rest;
+  let isBuilt = true;
   try {
     const status = await runRemotes(
       { options, cache, temporary, io, reporter },
       {
         staprunWords: (path) => staprunArguments(staprunOptions, { path }),
         failed: (result) => {
+          isBuilt = false;
           reporter.line(`Pass ${result.failed}: ${FAILURE_WORDS[result.failed!]}  [man error::pass${result.failed}]`);
           return 1;
         },
       },
     );
-    if (status !== 0) reporter.line(`Pass 5: ${FAILURE_WORDS[5]}  [man error::pass5]`);
+    if (status !== 0 && isBuilt) reporter.line(`Pass 5: ${FAILURE_WORDS[5]}  [man error::pass5]`);
     return status;
   } finally {
     await removeTemporaryFolder(temporary);

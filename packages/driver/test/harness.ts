@@ -22,6 +22,8 @@ export interface RunOptions {
   readonly stdin?: string;
   /** Called with the process as soon as it runs, e.g. to send it a signal. */
   readonly started?: (child: { pid: number; kill(signal: NodeJS.Signals): void }) => void;
+  /** Called with all standard output so far, whenever there is more. */
+  readonly onStdout?: (text: string, child: { kill(signal: NodeJS.Signals): void }) => void;
   /** Called with all standard error so far, whenever there is more. */
   readonly onStderr?: (text: string, child: { kill(signal: NodeJS.Signals): void }) => void;
 }
@@ -43,6 +45,7 @@ export function command(argv: readonly string[], options: RunOptions = {}): Prom
     let stderr = '';
     child.stdout.on('data', (chunk) => {
       stdout += chunk;
+      options.onStdout?.(stdout, { kill: (signal) => child.kill(signal) });
     });
     child.stderr.on('data', (chunk) => {
       stderr += chunk;

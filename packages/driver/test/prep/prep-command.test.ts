@@ -51,6 +51,19 @@ describe('a bare machine that can load modules', () => {
   });
 });
 
+test('its steps are shown on a terminal, told line by line with -v, and nowhere else', async () => {
+  const steps = /installing|updating|package/i;
+  expect((await stapPrep(machineWith())).err).toBe('');
+  expect((await stapPrep(machineWith(), '-v')).err).toMatch(steps);
+  const machine = machineWith();
+  const io = Object.assign(recordingIo(machine), { stderrIsTerminal: true });
+  expect(await prepCommand([], io, machine)).toBe(0);
+  expect(io.err).toMatch(/^\r\x1b\[K\w/);
+  expect(io.err).toMatch(steps);
+  // The last step is wiped away.
+  expect(io.err.endsWith('\r\x1b[K')).toBe(true);
+});
+
 describe('a bare machine that cannot load modules', () => {
   test('gets the guest’s parts, and a kernel that is unpacked but not installed', async () => {
     const machine = machineWith({ ...NO_MODULES, noLists: true });
