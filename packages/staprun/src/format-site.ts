@@ -293,8 +293,8 @@ function formatNumber(
 ): void {
   const nothing = high === 0 && low === 0;
   let precision = givenPrecision;
-  // As in C: a precision says how many zeros there are.
-  const zero = step.zero && !left && precision === NONE;
+  // As in C: a precision says how many zeros there are. A pointer has its sixteen digits, whatever is asked for.
+  const zero = step.zero && !left && precision === NONE && step.conversion !== 0x70;
   let sign = 0;
   let prefix = 0; // The letter after the 0 of 0x, or ZERO for the 0 of octal.
   let count: number;
@@ -334,12 +334,13 @@ function formatNumber(
     case 0x70: // p
       count = hexDigits(high, low, LOWER_LETTERS);
       prefix = 0x78;
-      precision = Math.max(precision, POINTER_DIGITS);
+      precision = POINTER_DIGITS;
       break;
     default:
       invariant(false, `a number with %${String.fromCharCode(step.conversion)}`);
   }
-  if (nothing && precision === 0) count = 0;
+  // As in C: a precision of 0 shows no digit of a 0, but for %#o, whose first digit is always a 0.
+  if (nothing && precision === 0 && !(step.alternative && step.conversion === 0x6f)) count = 0;
   const zeros = precision > count ? precision - count : 0;
   const prefixLength = prefix === 0 ? 0 : prefix === ZERO ? 1 : 2;
   const padding = width - (sign ? 1 : 0) - prefixLength - zeros - count;
