@@ -53,7 +53,8 @@ export function limitValues(defines: Readonly<Record<string, string>> = {}): Lim
     const number = given === undefined || given === '' ? Number.NaN : Number(given);
     values[name] = Number.isFinite(number) ? number : LIMITS[name].default;
   }
-  // stap(1): "default (MAXACTION * 10)", which follows a MAXACTION that was given.
+  // stap(1): "default (MAXACTION * 10)", which follows a MAXACTION that was given, and "Defaults to MAXSTRINGLEN".
   if (!defines['MAXACTION_INTERRUPTIBLE']) values.MAXACTION_INTERRUPTIBLE = 10 * values.MAXACTION;
+  if (!defines['STP_PROCFS_BUFSIZE']) values.STP_PROCFS_BUFSIZE = values.MAXSTRINGLEN;
   return values;
 }

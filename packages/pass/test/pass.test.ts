@@ -35,6 +35,8 @@ test('limits take defaults, numbers, and leave text to the compiler', () => {
   expect(values.MAXACTION_INTERRUPTIBLE).toBe(500);
   expect(values.MAXNESTING).toBe(10);
   expect(values.MAXMAPENTRIES).toBe(2048);
+  expect(values.STP_PROCFS_BUFSIZE).toBe(512);
+  expect(limitValues({ MAXSTRINGLEN: '2000' }).STP_PROCFS_BUFSIZE).toBe(2000);
 });
 
 test('nearest names come best first and leave out what is too far', () => {

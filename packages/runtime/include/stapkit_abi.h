@@ -152,7 +152,7 @@ struct stapkit_limits {
 	s64 minstackspace;
 	s64 overload_interval;
 	s64 overload_threshold;
-	s64 procfs_bufsize;
+	s64 procfs_bufsize;		/* 0: the size of strings */
 	s64 hist_elision;
 	s64 buffer_size;		/* bytes of each CPU's ring */
 	s64 suppress_errors;		/* --suppress-handler-errors */

@@ -66,7 +66,8 @@ static ssize_t file_read(struct file *file, char __user *buffer, size_t size, lo
 static ssize_t file_write(struct file *file, const char __user *buffer, size_t size, loff_t *position)
 {
 	struct procfs_file *f = pde_data_of(file_inode(file));
-	size_t taken = min_t(size_t, size, f->text.size - 1);
+	/* What $value can hold: the writer comes again with the rest. */
+	size_t taken = min_t(size_t, size, min(f->text.size, stapkit_script.string_size) - 1);
 
 	if (mutex_lock_interruptible(&f->mutex))
 		return -ERESTARTSYS;
@@ -147,7 +148,10 @@ static int prepare_one(struct stapkit_probe *p)
 {
 	const struct stapkit_procfs_point *point = point_of(p);
 	struct procfs_file *f = file_of_path(p);
-	u32 size = point->maxsize ? point->maxsize : stapkit_script.limits.procfs_bufsize;
+	/* stap(1): STP_PROCFS_BUFSIZE "Defaults to MAXSTRINGLEN", also where that is set when the module is loaded. */
+	u32 size = point->maxsize			 ? point->maxsize :
+		   stapkit_script.limits.procfs_bufsize ? stapkit_script.limits.procfs_bufsize :
+							  stapkit_script.string_size;
 
 	if (!f) {
 		f = kzalloc(sizeof(*f), GFP_KERNEL);

@@ -191,6 +191,27 @@ test('procfs files have a default name, a mask and a size', async () => {
   expect(ran.status).toBe(0);
 });
 
+test('procfs files are read and written in pieces', async () => {
+  modules.build(
+    'rf_pieces',
+    `${BEGUN} global reads, got
+     probe procfs("text").read { reads++ $value = "one two three\\n" }
+     probe procfs("text").write { got = got . sprintf("%d:%s ", strlen($value), substr($value, 0, 3)) }
+     probe end { printf("%d %s\\n", reads, got) }`,
+  );
+  const ran = await modules.run(
+    'rf_pieces',
+    '',
+    `(cd /proc/systemtap/rf_pieces
+     exec 5< text 6< text; { head -c 0 text; dd bs=4 count=2 <&5; dd bs=1 count=3 <&6; dd bs=4 <&5; cat <&6; } > /tmp/pieces 2> /tmp/dd
+     { dd bs=2 count=2 <&5 | wc -c; printf 'four' | dd bs=3 > text; printf '%600s' long > text; printf '' > text; } >> /tmp/pieces 2>> /tmp/dd
+     exec 5<&- 6<&-)`,
+  );
+  // Whoever starts at the beginning has the handler run; each write runs it with what was written, as much as a string holds.
+  expect(ran).toEqual({ output: 'begun\n2 3:fou 1:r 511:    89:    \n', errors: '', status: 0 });
+  expect(await modules.shell('cat /tmp/pieces')).toBe('one two onethree\n two three\n0\n');
+});
+
 test('netfilter hooks come in the order of their priorities, for both protocols, and may drop packets', async () => {
   modules.build(
     'rf_netfilter',

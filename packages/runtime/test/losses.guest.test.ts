@@ -270,6 +270,37 @@ test('limits are changed when the module is loaded', async () => {
   expect(flat.status).toBe(1);
 });
 
+test('sizes of what is shown are changed when the module is loaded', async () => {
+  build(
+    'rl_sizes',
+    `global h, done
+     probe begin { h <<< 5 h <<< 85 print(@hist_linear(h, 0, 90, 10)) println("begun") }
+     probe procfs("long").read { for (i = 0; i < 100; i++) $value .= "0123456789" }
+     probe kernel.function("vfs_read") { if (!done++) { while (tokenize(n++ ? "" : backtrace(), " ") != "") frames++ printf("%d frames\\n", frames) } }`,
+    ['-DMAXSTRINGLEN=2000'],
+  );
+  const load = 'wc -c < /proc/systemtap/rl_sizes/long > /tmp/size; cat /etc/passwd > /dev/null; sleep 0.5';
+  const shown = async (settings: string): Promise<Readonly<Record<string, unknown>>> => {
+    const { output, errors, status } = await run('rl_sizes', '', load, settings);
+    const frames = Number(/^(\d+) frames$/m.exec(output)?.[1]);
+    const buckets = output.split('\n').filter((line) => /^ *\d+ \|/.test(line)).length;
+    return {
+      elided: output.includes('~'),
+      buckets,
+      frames,
+      size: await modules.shell('cat /tmp/size'),
+      errors,
+      status,
+    };
+  };
+  const usual = { elided: true, buckets: 7, size: '1000\n', errors: '', status: 0 };
+  const deep = await shown('');
+  expect(deep).toMatchObject(usual);
+  expect(deep['frames']).toBeGreaterThan(2);
+  expect(await shown('MAXBACKTRACE=2 STP_PROCFS_BUFSIZE=101')).toEqual({ ...usual, frames: 2, size: '101\n' });
+  expect(await shown('HIST_ELISION=0 MAXBACKTRACE=1')).toMatchObject({ elided: false, buckets: 2, frames: 1 });
+});
+
 test('MAXACTION_INTERRUPTIBLE is ten times MAXACTION, or what is said', async () => {
   build('rl_begin', 'probe begin { for (i = 0; i < 200; i++) j += i printf("begun %d\\n", j) }');
   expect(await run('rl_begin', '', ':', 'MAXACTION=100')).toMatchObject({ output: 'begun 19900\n', status: 0 });

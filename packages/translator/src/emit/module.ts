@@ -521,7 +521,9 @@ function printLimits(options: TranslateOptions): string[] {
   for (const [name, field] of Object.entries(LIMIT_FIELDS) as [LimitName, string][]) {
     const given = defines[name];
     const text = given === undefined ? String(LIMITS[name].default) : given;
-    const value = Number.isFinite(Number(text)) && text !== '' ? String(values[name]) : name;
+    // Not given, the size of procfs buffers is that of strings, which may be set when the module is loaded.
+    const follows = name === 'STP_PROCFS_BUFSIZE' && given === undefined;
+    const value = follows ? '0' : Number.isFinite(Number(text)) && text !== '' ? String(values[name]) : name;
     const unlimited = name === 'STP_OVERLOAD_THRESHOLD' && 'STP_NO_OVERLOAD' in defines;
     lines.push(`.${field} = ${unlimited ? '9223372036854775807LL' : value},`);
   }
