@@ -54,7 +54,10 @@ export function createReporter(io: CommandIo, options: ReporterOptions): Reporte
     const text = renderDiagnostic(diagnostic, { sources: sources.values(), ...(colors ? { colors } : {}) });
     if (seen.has(text)) return;
     seen.add(text);
-    line(text);
+    // Errors in scripts are followed by an empty line, as SystemTap has it; what comes behind them stands apart.
+    const isApart =
+      diagnostic.severity === 'error' && (diagnostic.class === 'parse' || diagnostic.class === 'semantic');
+    line(isApart ? `${text}\n` : text);
   };
   return {
     report,

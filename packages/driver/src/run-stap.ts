@@ -71,7 +71,7 @@ async function runElsewhere(options: StapOptions, cache: string, io: CommandIo, 
         staprunWords: (path) => staprunArguments(staprunOptions, { path }),
         failed: (result) => {
           isBuilt = false;
-          reporter.line(`Pass ${result.failed}: ${FAILURE_WORDS[result.failed!]}  [man error::pass${result.failed}]`);
+          tellFailure(result.failed!, reporter);
           return 1;
         },
       },
@@ -101,6 +101,13 @@ function withoutRun(options: StapOptions): StapOptions {
   return isListing(options) ? { ...options, lastPass: 2 } : options;
 }
 
+/** What SystemTap says behind a pass's errors. */
+function tellFailure(pass: number, reporter: Reporter): void {
+  const count = reporter.errorCount();
+  if (pass === 1 && count > 0) reporter.line(`${count} parse error${count === 1 ? '' : 's'}.`);
+  reporter.line(`Pass ${pass}: ${FAILURE_WORDS[pass]}  [man error::pass${pass}]`);
+}
+
 function isListing({ list, dump, explain, types }: StapOptions): boolean {
   return Boolean(list || dump || explain || types);
 }
@@ -109,7 +116,7 @@ async function runPasses(settings: ChainSettings, start: Intermediate | undefine
   const { options, reporter, io } = settings;
   const result = await runChain(settings, start);
   if (!result.intermediate) {
-    reporter.line(`Pass ${result.failed}: ${FAILURE_WORDS[result.failed]}  [man error::pass${result.failed}]`);
+    tellFailure(result.failed, reporter);
     return 1;
   }
   const { intermediate } = result;
