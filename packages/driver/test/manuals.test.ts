@@ -2,9 +2,10 @@
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { optionForms } from '@stapkit/pass/manual';
-import { staprunManual } from '@stapkit/staprun/manuals';
+import { mergeManual, staprunManual } from '@stapkit/staprun/manuals';
 import { expect, test } from 'vitest';
 import { completions, programPages, tapsetPages } from '../src/install-manuals.js';
+import { prepManual } from '../src/manual/prep-manual.js';
 import { STAP_OPTIONS } from '../src/manual/stap-options.js';
 import { command, root, scratchFolder } from './harness.js';
 
@@ -35,10 +36,16 @@ test('man finds the pages of the programs and of the tapset by their names', asy
   expect(await page('function::bio_rw_str')).toContain('bio_rw_str:string(rw:long)');
   expect(await page('tapset::ioblock')).toContain('probe::ioblock.request(3stap)');
   expect(await page('8', 'staprun')).toContain('STAPRUN(8)');
-  const stap = await page('1', 'stap');
-  for (const option of STAP_OPTIONS) for (const form of optionForms(option)) expect(stap).toContain(form);
-  for (const option of staprunManual.options) {
-    for (const form of optionForms(option)) expect(await page('8', 'staprun')).toContain(form);
+  // The programs read their options by the same tables, so that no page can lack one.
+  const tables = [
+    ['1', 'stap', STAP_OPTIONS],
+    ['8', 'staprun', staprunManual.options],
+    ['1', 'stap-prep', prepManual.options],
+    ['1', 'stap-merge', mergeManual.options],
+  ] as const;
+  for (const [section, name, options] of tables) {
+    const text = await page(section, name);
+    for (const option of options) for (const form of optionForms(option)) expect(text).toContain(form);
   }
 }, 60_000);
 
