@@ -126,6 +126,38 @@ test('zsh takes its script', async () => {
   }
 }, 60_000);
 
+test('zsh completes options, their values and probe points at its prompt', async () => {
+  const file = join(scratchFolder(), 'completion');
+  writeFileSync(
+    file,
+    completions('zsh')
+      .map(({ text }) => text)
+      .join('\n'),
+  );
+  // What is typed, and what the Tab behind it makes appear.
+  const typed = [
+    ['stap --suppress-h', 'handler-errors'],
+    ['stap --privilege=stapu', 'stapusr'],
+    ['stap -l vfs.op', 'vfs.open'],
+    ['stap -L iob', 'ioblock.'],
+    ['stap-merge --he', '--help'],
+  ];
+  const script = `
+zmodload zsh/zpty
+zpty z zsh -f -i
+zpty -w z "PS1='' PATH=$2:\\$PATH; autoload -U compinit; compinit -u -D; source $1; bindkey '^I' complete-word; print REA''DY"
+zpty -r z out '*READY*'
+shift 2
+for line expected in "$@"; do
+  zpty -n -w z "$line"$'\\t'
+  zpty -r z out "*$expected*" && print -r -- "$expected"
+  zpty -n -w z $'\\C-u'
+done
+zpty -d z`;
+  const ended = await command(['zsh', '-f', '-c', script, 'zsh', file, fakeStap(), ...typed.flat()]);
+  expect(ended.stdout).toBe(typed.map(([, expected]) => `${expected}\n`).join(''));
+}, 60_000);
+
 test('stap completion prints the scripts, stap-prep --manual writes all of it and takes away what is old', async () => {
   const stap = join(root, 'stap');
   expect((await command([stap, 'completion', 'bash'])).stdout).toBe(
