@@ -171,6 +171,16 @@ describe('-c and -x', () => {
   });
 });
 
+test('--target-namespaces and --strict reach staprun', async () => {
+  const script = ['-e', 'probe begin { println(ns_pid() > 0) exit() }'];
+  expect(await vm('--target-namespaces', '1', ...script)).toMatchObject({ status: 0, stdout: '1\n' });
+  const none = await vm('--target-namespaces=4194303', ...script);
+  expect(none).toMatchObject({ status: 1, stderr: expect.stringContaining('there is no process 4194303 (-N)') });
+  const cut = ['-e', 'probe begin { s = sprintf("%600d", 1) println(strlen(s)) exit() }'];
+  expect(await vm(...cut)).toMatchObject({ status: 0, stdout: '511\n' });
+  expect(await vm('--strict', ...cut)).toMatchObject({ status: 1, stdout: '511\n' });
+});
+
 describe('output', () => {
   test('-t prints how often each probe-point executed, what it cost and whence it comes, also where the run fails', async () => {
     const { stdout } = await vm('-t', '-e', 'global n probe vfs.read { if (n++ > 20) exit() }');
