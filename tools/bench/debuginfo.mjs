@@ -3,6 +3,7 @@
 // of several counts. Pass 2's own clock is shown: real time, and processor time, which other work on the machine disturbs less.
 //
 //   node tools/bench/debuginfo.mjs [RUNS] [RELEASE]
+//   node tools/bench/debuginfo.mjs --load              the pattern's module in the guest instead: loaded, armed, let go
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -10,6 +11,14 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+if (process.argv[2] === '--load') {
+  const { status } = spawnSync(
+    join(root, 'node_modules/.bin/tsx'),
+    ['--conditions=source', join(root, 'tools/bench/debuginfo-load.ts')],
+    { stdio: 'inherit' },
+  );
+  process.exit(status ?? 1);
+}
 const runs = Number(process.argv[2] ?? 3);
 const cache = process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache');
 const release = process.argv[3] ?? readdirSync(join(cache, 'stapkit/guest')).sort().at(-1);

@@ -48,6 +48,14 @@ const CASES: readonly Case[] = [
   // Without -u an empty handler is left out.
   { name: 'empty handler', script: hit(''), options: ['-u'] },
   { name: 'c++', script: `global c\n${hit('c++')}`, goal: 120, counts: true },
+  {
+    // Many function entries are armed all at once, through ftrace.
+    name: 'c++ among many probes',
+    script: `global c, others\n${hit('c++')} probe kernel.function("vfs_*").call { others++ }
+      probe end { printf("%d\\n", c) delete others }`,
+    goal: 120,
+    counts: true,
+  },
   { name: 'a[execname()] <<< 1', script: `global a\n${hit('a[execname()] <<< 1')}`, goal: 600 },
   { name: 'a[tid()] = gettimeofday_ns()', script: `global a\n${hit('a[tid()] = gettimeofday_ns()')}` },
   {

@@ -1,6 +1,6 @@
 // Probes at places that debug information knows: what they count is what a process is known to do.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -110,7 +110,7 @@ test('a run with --json says how much of a function is probed', () => {
   });
 });
 
-test('four hundred functions are armed, hit and let go', async () => {
+test('three thousand functions are armed, hit and let go', async () => {
   build('code_many', 'many.stp');
   // Each is probed but those that the kernel bars; all the reads of a folder's files go through some of them.
   expect(await shell('$S $D/code_many.ko -c "ls -lR /etc/init.d > /dev/null"')).toMatch(
@@ -141,4 +141,39 @@ test('probes of a module are armed when it comes, and again when it comes again'
     `cat > /tmp/load.sh <<'END'\n${load}\n${load}\nEND\n$S $D/code_module.ko -c "sh /tmp/load.sh"`,
   );
   expect(output).toBe('calls 2 returns 2 lines yes\n');
+});
+
+test('a structure that is returned is had from registers, and from memory where it is larger than two words', async () => {
+  const source = `
+#include <linux/module.h>
+struct pair { int first; long second; };
+struct large { long a; int b[3]; char name[8]; struct pair last; };
+static __attribute__((__noipa__)) struct pair give_pair(int n) { struct pair p = { n, n * 2L }; asm volatile("" : "+m" (p)); return p; }
+static __attribute__((__noipa__)) struct large give_large(int n)
+{
+	struct large l = { n, { n + 1, n + 2, n + 3 }, "large", { n + 4, n + 5 } };
+	asm volatile("" : "+m" (l));
+	return l;
+}
+static int __init start(void) { return give_pair(3).second + give_large(10).last.second == 21 ? 0 : -EINVAL; }
+static void __exit stop(void) {}
+module_init(start);
+module_exit(stop);
+MODULE_LICENSE("Dual MIT/GPL");
+`;
+  const own = mkdtempSync(join(folder, 'returned-'));
+  writeFileSync(join(own, 'stapkit_returned.c'), source);
+  writeFileSync(join(own, 'Kbuild'), 'obj-m := stapkit_returned.o\n');
+  execFileSync('make', ['-C', `/lib/modules/${guest.release}/build`, `M=${own}`, 'modules'], { stdio: 'pipe' });
+  const module = join(own, 'stapkit_returned.ko');
+  const script = `
+    probe module("${module}").function("give_pair").return { printf("%d %d %s\\n", $return->first, $return->second, $return$) }
+    probe module("${module}").function("give_large").return {
+      printf("%d %d %d %d\\n", $return->a, $return->b[2], $return->last->first, $return->last->second)
+      printf("%s\\n%s %d\\n", $return$$, user_mode() ? "" : kernel_string(&$return->name), @entry($n))
+    }`;
+  stap(['-p4', '-m', 'code_returned', '-e', script]);
+  expect(await shell(`$S $D/code_returned.ko -c "insmod ${module}"; rmmod stapkit_returned`)).toBe(
+    '3 6 {.first=3, .second=6}\n10 13 14 15\n{.a=10, .b=[11, 12, 13], .name="large", .last={.first=14, .second=15}}\nlarge 10\n',
+  );
 });

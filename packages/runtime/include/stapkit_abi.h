@@ -71,6 +71,8 @@ struct stapkit_family {
 	void (*finish)(void);
 	/* Arms or disarms one probe whose condition changed; NULL where the handler tests it. */
 	int (*toggle)(struct stapkit_probe *probe, bool on);
+	/* Does what arm and toggle have put off, so that it is done for all probes at once; NULL where they put off nothing. */
+	void (*settle)(void);
 };
 
 /* One probe. The script fills in the first part, the rest is the runtime's. */
@@ -227,6 +229,7 @@ struct stapkit_context {
 	struct stapkit_merged *merged;	/* room for one merged statistic */
 	char *token_text;		/* what tokenize() works on, and how far it has come */
 	u32 token_at;
+	unsigned long *stack_room;	/* for longer walks of the stack than the stack itself has room for; NULL: none */
 };
 
 #define STAPKIT_ERROR_TEXT 512

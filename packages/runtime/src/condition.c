@@ -21,6 +21,7 @@ static struct irq_work condition_irq_work;
 static void toggle_work(struct work_struct *work)
 {
 	struct stapkit_probe *p;
+	u32 i;
 
 	mutex_lock(&condition_mutex);
 	for (p = stapkit_script.probes; p < stapkit_script.probes + stapkit_script.probe_count; p++) {
@@ -34,6 +35,9 @@ static void toggle_work(struct work_struct *work)
 		if (!p->family->toggle || p->family->toggle(p, on) == 0)
 			WRITE_ONCE(p->armed, on);
 	}
+	for (i = 0; active && i < stapkit_script.family_count; i++)
+		if (stapkit_script.families[i]->settle)
+			stapkit_script.families[i]->settle();
 	mutex_unlock(&condition_mutex);
 }
 

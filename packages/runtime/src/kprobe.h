@@ -9,6 +9,9 @@
 /* Fills in the place of @probe; @name holds its symbol's name until the kprobe has been registered. */
 int stapkit_kprobe_place(struct kprobe *kp, const struct stapkit_probe *probe, char *name, size_t size);
 
+/* Where @probe goes; 0 where its symbol is not known. */
+unsigned long stapkit_kprobe_address(const struct stapkit_probe *probe);
+
 /*
  * Warns that the kernel refused @probe with @err. That its module is not loaded yet is no fault: it is armed when the
  * module comes.
@@ -29,8 +32,11 @@ static inline bool stapkit_kprobe_called(const struct stapkit_probe *probe, cons
 	return likely(!addresses) || stapkit_kprobe_called_from(probe, addresses, regs);
 }
 
-/* From follow to unfollow, the probes of @family in modules are armed when these are loaded, and disarmed when they go. */
-int stapkit_kprobe_follow(const struct stapkit_family *family);
+/*
+ * From follow to unfollow, the probes of @family in modules are armed when these are loaded, and disarmed when they go.
+ * Where there are many, each is given to @attach before it is armed.
+ */
+int stapkit_kprobe_follow(const struct stapkit_family *family, void (*attach)(struct stapkit_probe *probe));
 void stapkit_kprobe_unfollow(const struct stapkit_family *family);
 
 #endif

@@ -6,11 +6,13 @@
 #include <linux/kprobes.h>
 
 #include "context.h"
+#include "entry.h"
 #include "kprobe.h"
 #include "session.h"
 
 struct kretprobe_state {
 	struct kretprobe rp;
+	struct stapkit_entry entry;
 	struct stapkit_probe *probe;
 	unsigned long *callers;
 	bool registered;
@@ -82,7 +84,32 @@ static int kretprobe_returned(struct kretprobe_instance *instance, struct pt_reg
 	return 0;
 }
 
-static int register_one(struct stapkit_probe *p)
+/*
+ * A function that many others are probed with is entered through ftrace: its kretprobe is registered, but not armed, and
+ * what the kernel does when one is hit is called from here. As in a kprobe that is hit in another, what is entered
+ * meanwhile is missed: the kernel may hold locks then.
+ */
+static DEFINE_PER_CPU(bool, entering);
+
+static void function_entered(struct stapkit_entry *entry, struct pt_regs *regs)
+{
+	struct kretprobe_state *state = container_of(entry, struct kretprobe_state, entry);
+
+	preempt_disable_notrace();
+	if (likely(!__this_cpu_read(entering))) {
+		__this_cpu_write(entering, true);
+		barrier();
+		state->rp.kp.pre_handler(&state->rp.kp, regs);
+		barrier();
+		__this_cpu_write(entering, false);
+	} else {
+		stapkit_context_skip(state->probe, STAPKIT_LOSS_NESTING);
+	}
+	preempt_enable_notrace();
+}
+NOKPROBE_SYMBOL(function_entered);
+
+static int register_one(struct stapkit_probe *p, u32 flags)
 {
 	const struct stapkit_kprobe_point *point = p->point;
 	struct kretprobe_state *state = p->state;
@@ -103,11 +130,87 @@ static int register_one(struct stapkit_probe *p)
 	err = stapkit_kprobe_callers(p, &state->callers);
 	if (!err)
 		err = stapkit_kprobe_place(&state->rp.kp, p, name, sizeof(name));
+	state->rp.kp.flags = flags;
 	if (!err)
 		err = register_kretprobe(&state->rp);
 	state->rp.kp.symbol_name = NULL;
 	state->registered = !err;
 	return err;
+}
+
+static int start_one(struct stapkit_probe *p)
+{
+	struct kretprobe_state *state = p->state;
+
+	if (!state->entry.group)
+		return register_one(p, 0);
+	stapkit_entry_switch(&state->entry, true);
+	return 0;
+}
+
+static void count_missed(struct stapkit_probe *p)
+{
+	struct kretprobe_state *state = p->state;
+
+	atomic64_add(state->rp.nmissed, (atomic64_t *)&p->losses[STAPKIT_LOSS_RETURN_MISSED]);
+	atomic64_add(state->rp.kp.nmissed, (atomic64_t *)&p->losses[STAPKIT_LOSS_NESTING]);
+	state->rp.nmissed = 0;
+	state->rp.kp.nmissed = 0;
+}
+
+static void unregister_one(struct stapkit_probe *p)
+{
+	struct kretprobe_state *state = p->state;
+
+	if (!state->registered)
+		return;
+	unregister_kretprobe(&state->rp);
+	state->registered = false;
+	count_missed(p);
+}
+
+static int kretprobe_toggle(struct stapkit_probe *p, bool on)
+{
+	struct kretprobe_state *state = p->state;
+	int err = 0;
+
+	mutex_lock(&toggle_mutex);
+	stapkit_entry_switch(&state->entry, false);
+	if (on)
+		err = start_one(p);
+	else if (!state->entry.group)
+		unregister_one(p);
+	mutex_unlock(&toggle_mutex);
+	return err;
+}
+
+/* ftrace does not take the function: its kretprobe is armed instead. */
+static void kretprobe_instead(struct stapkit_entry *entry)
+{
+	struct stapkit_probe *p = entry->probe;
+	int err;
+
+	mutex_lock(&toggle_mutex);
+	unregister_one(p);
+	mutex_unlock(&toggle_mutex);
+	err = entry->on ? kretprobe_toggle(p, true) : 0;
+	if (err)
+		stapkit_kprobe_refused(p, err);
+}
+
+static void kretprobe_attach(struct stapkit_probe *p)
+{
+	struct kretprobe_state *state = p->state;
+
+	mutex_lock(&toggle_mutex);
+	if (register_one(p, KPROBE_FLAG_DISABLED) == 0) {
+		if (state->rp.kp.flags & KPROBE_FLAG_FTRACE)
+			stapkit_entry_add(&state->entry);
+		/* Left to itself, it is registered anew. */
+		if (!state->entry.group)
+			unregister_one(p);
+	}
+	mutex_unlock(&toggle_mutex);
 }
 
 static int kretprobe_prepare(void)
@@ -123,6 +226,9 @@ static int kretprobe_prepare(void)
 		return -ENOMEM;
 	stapkit_for_each_probe(p, &stapkit_family_kretprobe) {
 		states->probe = p;
+		states->entry.probe = p;
+		states->entry.hit = function_entered;
+		states->entry.refused = kretprobe_instead;
 		p->state = states++;
 	}
 	return 0;
@@ -149,15 +255,19 @@ static void kretprobe_finish(void)
 
 static int kretprobe_arm(void)
 {
+	bool many = stapkit_entry_many();
 	struct stapkit_probe *p;
 
 	stapkit_for_each_probe(p, &stapkit_family_kretprobe) {
-		int err = p->armed ? register_one(p) : 0;
+		int err;
 
+		if (many)
+			kretprobe_attach(p);
+		err = p->armed ? start_one(p) : 0;
 		if (err)
 			stapkit_kprobe_refused(p, err);
 	}
-	return stapkit_kprobe_follow(&stapkit_family_kretprobe);
+	return stapkit_kprobe_follow(&stapkit_family_kretprobe, kretprobe_attach);
 }
 
 static void kretprobe_disarm(void)
@@ -167,6 +277,7 @@ static void kretprobe_disarm(void)
 	u32 count = 0;
 
 	stapkit_kprobe_unfollow(&stapkit_family_kretprobe);
+	stapkit_entry_release();
 	stapkit_for_each_probe(p, &stapkit_family_kretprobe)
 		count++;
 	list = kvmalloc_array(count, sizeof(*list), GFP_KERNEL);
@@ -185,34 +296,9 @@ static void kretprobe_disarm(void)
 	if (list && count)
 		unregister_kretprobes(list, count);
 	kvfree(list);
-	stapkit_for_each_probe(p, &stapkit_family_kretprobe) {
-		struct kretprobe_state *state = p->state;
-
-		if (!state)
-			continue;
-		atomic64_add(state->rp.nmissed, (atomic64_t *)&p->losses[STAPKIT_LOSS_RETURN_MISSED]);
-		atomic64_add(state->rp.kp.nmissed, (atomic64_t *)&p->losses[STAPKIT_LOSS_NESTING]);
-	}
-}
-
-static int kretprobe_toggle(struct stapkit_probe *p, bool on)
-{
-	struct kretprobe_state *state = p->state;
-	int err = 0;
-
-	mutex_lock(&toggle_mutex);
-	if (on) {
-		err = register_one(p);
-	} else if (state->registered) {
-		unregister_kretprobe(&state->rp);
-		state->registered = false;
-		atomic64_add(state->rp.nmissed, (atomic64_t *)&p->losses[STAPKIT_LOSS_RETURN_MISSED]);
-		atomic64_add(state->rp.kp.nmissed, (atomic64_t *)&p->losses[STAPKIT_LOSS_NESTING]);
-		state->rp.nmissed = 0;
-		state->rp.kp.nmissed = 0;
-	}
-	mutex_unlock(&toggle_mutex);
-	return err;
+	stapkit_for_each_probe(p, &stapkit_family_kretprobe)
+		if (p->state)
+			count_missed(p);
 }
 
 const struct stapkit_family stapkit_family_kretprobe = {
@@ -222,4 +308,5 @@ const struct stapkit_family stapkit_family_kretprobe = {
 	.disarm = kretprobe_disarm,
 	.finish = kretprobe_finish,
 	.toggle = kretprobe_toggle,
+	.settle = stapkit_entry_settle,
 };

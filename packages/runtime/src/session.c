@@ -84,6 +84,7 @@ static int prepare_families(void)
 
 static int arm_families(void)
 {
+	u32 i;
 	int err;
 
 	for (; armed_families < stapkit_script.family_count; armed_families++) {
@@ -93,6 +94,9 @@ static int arm_families(void)
 		if (err)
 			return err;
 	}
+	for (i = 0; i < stapkit_script.family_count; i++)
+		if (stapkit_script.families[i]->settle)
+			stapkit_script.families[i]->settle();
 	return 0;
 }
 
