@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connectGuest } from '@stapkit/vm';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { stap } from './harness.js';
+import { command, scratchFolder, stap } from './harness.js';
 
 const FRAME = /^ 0x[0-9a-f]{16} : [\w.]+\+0x[0-9a-f]+\/0x[0-9a-f]+ \[\w+\]$/;
 const SYSCALL_END = ['do_syscall_64', 'entry_SYSCALL_64_after_hwframe'];
@@ -44,6 +45,18 @@ probe end {
   try { println(modname(0x1234)) } catch (message) { printf("error %s\\n", message) }
   print_syms("0x1234 0x5678")
 }
+`;
+
+/** A module that calls itself deeper than the kernel ever does. */
+const DEEP = `
+#include <linux/module.h>
+static __attribute__((__noipa__)) int deep_bottom(int n) { asm volatile("" : "+r" (n)); return n; }
+static __attribute__((__noipa__)) int deep(int n) { int r = n ? deep(n - 1) : deep_bottom(n); asm volatile("" : "+r" (r)); return r + 1; }
+static int __init start(void) { return deep(99) == 100 ? 0 : -EINVAL; }
+static void __exit stop(void) {}
+module_init(start);
+module_exit(stop);
+MODULE_LICENSE("Dual MIT/GPL");
 `;
 
 describe('stacks', () => {
@@ -119,5 +132,58 @@ describe('stacks', () => {
     const lines = ended.stdout.split('\n').filter((line) => FRAME.test(line) || line.startsWith('0x'));
     expect(lines).toHaveLength(4);
     expect(lines[3]!.split(' ')).toHaveLength(2);
+  }, 120_000);
+
+  test('go as deep as MAXBACKTRACE says, beyond what the stack has room for', async () => {
+    const folder = scratchFolder();
+    writeFileSync(join(folder, 'stapkit_deep.c'), DEEP);
+    writeFileSync(join(folder, 'Kbuild'), 'obj-m := stapkit_deep.o\n');
+    const guest = await connectGuest(process.env['STAPKIT_GUEST']!);
+    await guest.close();
+    const made = await command(['make', '-C', `/lib/modules/${guest.release}/build`, `M=${folder}`, 'modules']);
+    expect(made.status).toBe(0);
+    const point = 'kprobe.module("stapkit_deep").function("deep_bottom")';
+    const ended = await stap([
+      '--vm',
+      '-DMAXBACKTRACE=70',
+      '-e',
+      `probe ${point} { print_backtrace() print_syms(task_backtrace(task_current())) }`,
+      '-c',
+      `insmod ${folder}/stapkit_deep.ko; rmmod stapkit_deep`,
+    ]);
+    const names = functions(ended.stdout.split('\n'));
+    const deep = ['deep_bottom', ...Array.from({ length: 69 }, () => 'deep')];
+    expect(names.slice(0, 70)).toEqual(deep);
+    // As text it is as long as a string can be.
+    expect(names.slice(70, 80)).toEqual(deep.slice(0, 10));
+    expect(ended.stderr).toBe('');
+  }, 120_000);
+
+  test('of a task that sleeps are what /proc shows of it; of what is no such task there are none', async () => {
+    const ended = await stap([
+      '--vm',
+      '-DMAXSTRINGLEN=4096',
+      '-e',
+      `probe timer.ms(800) {
+         task = pid2task(target())
+         printf("none %s%s%s%s.\\n", task_backtrace(0), task_backtrace(0x1234), task_backtrace(task + 8), task_backtrace(0xffffffff81000000))
+         printf("running %d\\n", task_backtrace(task_current()) == backtrace())
+         println("== ours")
+         print_stack(task_backtrace(task))
+         println("== kernel")
+         system(sprintf("cat /proc/%d/stack; kill %d", target(), target()))
+         exit()
+       }`,
+      '-c',
+      'exec sleep 60',
+    ]);
+    expect(ended.stdout).toContain('none .\nrunning 1\n');
+    const [, ours, kernel] = /== ours\n([\s\S]*)== kernel\n([\s\S]*)$/.exec(ended.stdout)!;
+    const frame = / ([\w.]+\+0x[0-9a-f]+\/0x[0-9a-f]+)/;
+    const places = (lines: string) => lines.split('\n').flatMap((line) => frame.exec(line)?.[1] ?? []);
+    expect(places(ours!)[0]).toMatch(/^__schedule\+/);
+    expect(places(kernel!).length).toBeGreaterThan(3);
+    // The kernel leaves out its scheduler.
+    expect(places(ours!).slice(-places(kernel!).length)).toEqual(places(kernel!));
   }, 120_000);
 });

@@ -23,12 +23,15 @@ static struct stapkit_context *context_create(int cpu, u32 level)
 {
 	u32 frame = ALIGN(frame_bytes(), 16);
 	u32 string = stapkit_script.string_room;
+	u32 most = stapkit_stack_most();
+	u32 stack = most > STAPKIT_STACK_FEW ? (most + STAPKIT_STACK_MACHINERY) * sizeof(unsigned long) : 0;
 	u32 head = ALIGN(sizeof(struct stapkit_context), 64);
 	u32 merged = ALIGN(sizeof(struct stapkit_merged) + stapkit_script.buckets * sizeof(s64), 16);
 	struct stapkit_context *c;
 	u8 *area;
 
-	c = vzalloc_node(head + frame + merged + 3 * string + STAPKIT_ERROR_TEXT, cpu < 0 ? NUMA_NO_NODE : cpu_to_node(cpu));
+	c = vzalloc_node(head + frame + merged + stack + 3 * string + STAPKIT_ERROR_TEXT,
+			 cpu < 0 ? NUMA_NO_NODE : cpu_to_node(cpu));
 	if (!c)
 		return NULL;
 	area = (u8 *)c + head;
@@ -37,6 +40,8 @@ static struct stapkit_context *context_create(int cpu, u32 level)
 	area += frame;
 	c->merged = (struct stapkit_merged *)area;
 	area += merged;
+	c->stack_room = stack ? (unsigned long *)area : NULL;
+	area += stack;
 	c->scratch = (char *)area;
 	c->matched_copy = (char *)area + string;
 	c->token_text = (char *)area + 2 * string;

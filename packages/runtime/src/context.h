@@ -24,6 +24,18 @@ struct stapkit_cpu {
 
 DECLARE_PER_CPU(struct stapkit_cpu, stapkit_cpu);
 
+/* Walks of the stack up to so many frames are kept on the stack; longer ones, up to the most, in the context. */
+#define STAPKIT_STACK_FEW 48
+#define STAPKIT_STACK_MOST 1024
+/* The frames between a probed place and the handler, a probe's own, are fewer than these. */
+#define STAPKIT_STACK_MACHINERY 16
+
+/* MAXBACKTRACE: the most frames that are given, the probed place's own included (stap(1)). */
+static inline u32 stapkit_stack_most(void)
+{
+	return clamp_t(s64, stapkit_script.limits.maxbacktrace, 1, STAPKIT_STACK_MOST);
+}
+
 int stapkit_context_create(void);
 void stapkit_context_destroy(void);
 

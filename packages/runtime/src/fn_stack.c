@@ -3,19 +3,22 @@
  * Functions of the tapset: the kernel's call stack, as the kernel's own unwinder tells it. The walk starts in the
  * handler; what lies above the probed code is the probe's own and is left out.
  */
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/task_stack.h>
 #include <linux/stacktrace.h>
+#ifdef CONFIG_X86_64
+#include <asm/unwind.h>
+#endif
 
+#include "context.h"
 #include "fn_symbol.h"
 
-/* How far a walk goes; MAXBACKTRACE may make it shorter. */
-#define STACK_ENTRIES 64
-/* The probe's own frames are fewer than these. */
-#define MACHINERY_FRAMES 16
-
 struct stack {
-	unsigned long entries[STACK_ENTRIES];
+	unsigned long *entries;
 	u32 first, count;
+	unsigned long few[STAPKIT_STACK_FEW + STAPKIT_STACK_MACHINERY];
 };
 
 /* Frames that are the probe's machinery: our module and what the kernel puts between the probe and us. */
@@ -69,42 +72,111 @@ static void skip_machinery(struct stapkit_context *c, struct stack *stack)
 	}
 }
 
-/* At most MAXBACKTRACE frames, the probed place's own included (stap(1)). */
 static noinline void walk(struct stapkit_context *c, struct stack *stack)
 {
-	u32 most = clamp_t(s64, stapkit_script.limits.maxbacktrace, 1, STACK_ENTRIES - MACHINERY_FRAMES);
+	u32 most = stapkit_stack_most();
 
-	stack->count = stack_trace_save(stack->entries, most + MACHINERY_FRAMES, 0);
+	stack->entries = c->stack_room ? c->stack_room : stack->few;
+	stack->count = stack_trace_save(stack->entries, most + STAPKIT_STACK_MACHINERY, 0);
 	skip_machinery(c, stack);
 	stack->count = min(stack->count, stack->first + most);
 }
 
 /* Hexadecimal addresses with blanks between; @most of them, -1 for all. */
-static void give_addresses(struct stapkit_context *c, char *result, u32 skip, s64 most)
+static void give_addresses(const struct stack *stack, char *result, u32 skip, s64 most)
 {
 	u32 room = stapkit_string_size();
-	struct stack stack;
 	u32 used = 0;
 	u32 at;
 
 	result[0] = '\0';
-	walk(c, &stack);
-	for (at = stack.first + skip; at < stack.count && most != 0; at++, most--) {
+	for (at = stack->first + skip; at < stack->count && most != 0; at++, most--) {
 		/* An address is given whole or not at all. */
 		if (used + 20 > room)
 			break;
-		used += scnprintf(result + used, room - used, "%s0x%lx", used ? " " : "", stack.entries[at]);
+		used += scnprintf(result + used, room - used, "%s0x%lx", used ? " " : "", stack->entries[at]);
 	}
 }
 
 void stapkit_fn_backtrace(struct stapkit_context *c, char *result)
 {
-	give_addresses(c, result, 0, -1);
+	struct stack stack;
+
+	walk(c, &stack);
+	give_addresses(&stack, result, 0, -1);
 }
 
 void stapkit_fn_callers(struct stapkit_context *c, char *result, s64 count)
 {
-	give_addresses(c, result, 1, count);
+	struct stack stack;
+
+	walk(c, &stack);
+	give_addresses(&stack, result, 1, count);
+}
+
+/*
+ * The stack of a task that does not run, by the kernel's unwinder. A task's stack is freed when it has ended, after a
+ * grace period of RCU: one that has not begun to end when we look keeps it while we walk. Kernels that free it at once
+ * have no such walk, nor those whose unwinder is not for modules. A task that runs elsewhere the unwinder refuses.
+ */
+#if defined(CONFIG_X86_64) && defined(STAPKIT_HAVE_STACK_FREED_BY_RCU) && defined(STAPKIT_HAVE_UNWIND_START)
+
+/* The task at an address that a script gave, which may be stale or wrong; NULL where none is there. Under RCU. */
+static struct task_struct *expect_task(s64 number)
+{
+	struct task_struct *task = (struct task_struct *)(unsigned long)number;
+	pid_t pid;
+
+	if (!stapkit_peek(&pid, &task->pid, sizeof(pid)) || pid <= 0)
+		return NULL;
+	return pid_task(find_pid_ns(pid, &init_pid_ns), PIDTYPE_PID) == task ? task : NULL;
+}
+
+static noinline void walk_task(struct stapkit_context *c, struct stack *stack, s64 number)
+{
+	u32 most = stapkit_stack_most();
+	struct unwind_state state;
+	struct task_struct *task;
+
+	stack->entries = c->stack_room ? c->stack_room : stack->few;
+	stack->first = 0;
+	stack->count = 0;
+	rcu_read_lock();
+	task = expect_task(number);
+	if (task && !READ_ONCE(task->exit_state)) {
+		/* Behind the look at the state, which is set before the stack is given up. */
+		smp_rmb();
+		for (unwind_start(&state, task, NULL, NULL); !unwind_done(&state) && stack->count < most;
+		     unwind_next_frame(&state)) {
+			unsigned long address = unwind_get_return_address(&state);
+
+			if (!address)
+				break;
+			stack->entries[stack->count++] = address;
+		}
+	}
+	rcu_read_unlock();
+}
+
+#else
+
+static void walk_task(struct stapkit_context *c, struct stack *stack, s64 number)
+{
+	stack->first = 0;
+	stack->count = 0;
+}
+
+#endif
+
+void stapkit_fn_task_backtrace(struct stapkit_context *c, char *result, s64 task)
+{
+	struct stack stack;
+
+	if (task == (s64)(unsigned long)current)
+		walk(c, &stack);
+	else
+		walk_task(c, &stack, task);
+	give_addresses(&stack, result, 0, -1);
 }
 
 s64 stapkit_fn_stack(struct stapkit_context *c, s64 depth)
