@@ -12,7 +12,7 @@ interface Driven {
 }
 
 async function measure(bench: Bench, suffix: string): Promise<void> {
-  const module = bench.build(`bench_many_${suffix}`, script(suffix), ['--suppress-time-limits']);
+  const module = bench.build(`bench_many_${suffix}`, script(suffix));
   const words = [`${bench.folder}/drive`, module, '', '0', '0', '0'];
   const { load, start, unload, errors } = JSON.parse(await bench.run(words)) as Driven;
   const seconds = (nanoseconds: number): string => `${(nanoseconds / 1e9).toFixed(2).padStart(6)} s`;

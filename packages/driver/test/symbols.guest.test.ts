@@ -163,22 +163,21 @@ describe('stacks', () => {
     const ended = await stap([
       '--vm',
       '-DMAXSTRINGLEN=4096',
+      ...['-m', 'stapkit_sleeper'],
       '-e',
-      `probe timer.ms(800) {
-         task = pid2task(target())
+      `probe procfs("pid").write {
+         task = pid2task(strtol($value, 10))
          printf("none %s%s%s%s.\\n", task_backtrace(0), task_backtrace(0x1234), task_backtrace(task + 8), task_backtrace(0xffffffff81000000))
          printf("running %d\\n", task_backtrace(task_current()) == backtrace())
          println("== ours")
          print_stack(task_backtrace(task))
-         println("== kernel")
-         system(sprintf("cat /proc/%d/stack; kill %d", target(), target()))
-         exit()
        }`,
       '-c',
-      'exec sleep 60',
+      `sleep 60 & until grep -q nanosleep /proc/$!/stack; do :; done
+       echo "== kernel"; cat /proc/$!/stack; echo $! > /proc/systemtap/stapkit_sleeper/pid; kill $!`,
     ]);
     expect(ended.stdout).toContain('none .\nrunning 1\n');
-    const [, ours, kernel] = /== ours\n([\s\S]*)== kernel\n([\s\S]*)$/.exec(ended.stdout)!;
+    const [, kernel, ours] = /== kernel\n([\s\S]*)none [\s\S]*== ours\n([\s\S]*)$/.exec(ended.stdout)!;
     const frame = / ([\w.]+\+0x[0-9a-f]+\/0x[0-9a-f]+)/;
     const places = (lines: string) => lines.split('\n').flatMap((line) => frame.exec(line)?.[1] ?? []);
     expect(places(ours!)[0]).toMatch(/^__schedule\+/);
