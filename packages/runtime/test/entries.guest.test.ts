@@ -92,8 +92,11 @@ test('conditions arm and disarm them while the script runs', async () => {
      probe procfs("right").read { $value = sprintf("%d\\n", right > 0) }
      probe end { printf("%d %d\\n", right > 10, wrong) delete others }`,
   );
+  // Arming goes on beside the handler; what is counted then is what stays.
   const set = (value: number): string =>
-    `echo ${value} > /proc/systemtap/re_conditions/on; for i in $(seq 100); do perl -e 'getppid for 1..9'; [ ${TRACED} -ge ${value ? 50 : 0} ] && break; sleep 0.1; done; sleep 0.3; echo ${TRACED}`;
+    `echo ${value} > /proc/systemtap/re_conditions/on
+     for i in $(seq 100); do perl -e 'getppid for 1..9'; [ ${TRACED} ${value ? '-ge 50' : '-le 9'} ] && break; sleep 0.1; done
+     sleep 0.3; echo ${TRACED}`;
   const traced = (text: string): number[] => text.trim().split('\n').map(Number);
   const before = Number(await modules.shell(`echo ${TRACED}`));
   const ran = await modules.run(
