@@ -174,6 +174,6 @@ MODULE_LICENSE("Dual MIT/GPL");
     }`;
   stap(['-p4', '-m', 'code_returned', '-e', script]);
   expect(await shell(`$S $D/code_returned.ko -c "insmod ${module}"; rmmod stapkit_returned`)).toBe(
-    '3 6 {.first=3, .second=6}\n10 13 14 15\n{.a=10, .b=[11, 12, 13], .name="large", .last={.first=14, .second=15}}\nlarge 10\n',
+    '3 6 {.first=3, .second=6}\n10 13 14 15\n{.a=10, .b=[11, ...], .name="large", .last={.first=14, .second=15}}\nlarge 10\n',
   );
 });
