@@ -23,13 +23,19 @@ import { eachExpression, eachOperand, eachStatement } from './walk.js';
  */
 export function listProbes(ast: Ast, options: ElaborateOptions, variables: boolean): Outcome<readonly string[]> {
   const derived = derive(ast, options, true);
-  if (!variables) return { value: sortedOnce(derived.probes.map(shownName)), diagnostics: derived.diagnostics };
+  // The probes of a library file that an alias comes with are not what was asked for.
+  const own = new Set<unknown>(ast.user.flatMap((file) => file.declarations));
+  const asked = (probe: DerivedProbe): boolean => own.has(probe.declaration);
+  if (!variables) {
+    return { value: sortedOnce(derived.probes.filter(asked).map(shownName)), diagnostics: derived.diagnostics };
+  }
   const tokens = tokenNamer(new Map(ast.sources.map((source) => [source.name, source.text])));
   const bound = bind(ast, derived.probes, { symbols: options.symbols, tokens, guru: options.guru ?? false });
   const diagnostics: Diagnostic[] = [...derived.diagnostics];
   // Contradictions are for the run to report; here they only leave a type open.
   infer(bound.draft);
-  const lines = derived.probes.map((probe, index) => {
+  const lines = derived.probes.flatMap((probe, index) => {
+    if (!asked(probe)) return [];
     const draft = bound.draft.probes[index];
     const locals = draft ? assignedLocals(draft) : [];
     const words = [shownName(probe)];

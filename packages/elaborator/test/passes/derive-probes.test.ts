@@ -137,8 +137,9 @@ test('explains where each point went, and why one was left out', () => {
 
 test('lists points and variables as -l and -L do', () => {
   const { ast } = elaborateText('probe vfs, kernel.function("vfs_*") { }', {
-    library: 'probe vfs = kernel.function("vfs_write") { size = 3; name = "x" }',
+    library: 'probe vfs = kernel.function("vfs_write") { size = 3; name = "x" } probe begin { print(1) }',
   });
+  // Without what the library's file probes for itself.
   expect(listProbes(ast, { symbols: kernel }, false).value).toEqual([
     'kernel.function("vfs_read")',
     'kernel.function("vfs_write")',
