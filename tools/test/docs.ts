@@ -43,18 +43,20 @@ export function commandsOf(document: string): DocumentedCommand[] {
   return commands;
 }
 
-/** The shell script that runs commands one after the other in one folder, each one's output behind a mark. */
-export function scriptOf(commands: readonly DocumentedCommand[], folder: string): string {
+/**
+ * The shell script that runs commands one after the other in one folder, each one's output behind a mark.
+ *
+ * @param stap the program that is started as stap; by default this checkout's
+ */
+export function scriptOf(commands: readonly DocumentedCommand[], folder: string, stap = join(root, 'stap')): string {
   const programs: Readonly<Record<string, string>> = {
-    stap: 'stap',
     'stap-prep': 'packages/driver/bundle/stap-prep.cjs',
     staprun: 'packages/staprun/bundle/staprun.cjs',
     'stap-merge': 'packages/staprun/bundle/stap-merge.cjs',
   };
   // A README of a checkout says `./stap`.
-  const links = Object.entries({ ...programs, '../stap': 'stap' }).map(
-    ([name, path]) => `ln -sf ${join(root, path)} ${folder}/.bin/${name}`,
-  );
+  const links = ['.bin/stap', 'stap'].map((name) => `ln -sf ${stap} ${folder}/${name}`);
+  for (const [name, path] of Object.entries(programs)) links.push(`ln -sf ${join(root, path)} ${folder}/.bin/${name}`);
   const run = commands.map(({ text }, index) => `printf '\\036%d\\n' ${index}\n${text}\n`);
   return `rm -rf ${folder}; mkdir -p ${folder}/.bin && cd ${folder} || exit\n${links.join('\n')}\nPATH=${folder}/.bin:$PATH\nexec 2>&1\n${run.join('')}true\n`;
 }
