@@ -457,9 +457,10 @@ static inline u8 *stapkit_put_string(u8 *at, const char *text, u32 length)
 void stapkit_check_memory(struct stapkit_context *c, u64 address, u32 length, bool user);
 u8 *stapkit_put_memory(u8 *at, u64 address, u32 length, bool user);
 
+/* As in C, a negative precision is none: one byte. */
 static inline u32 stapkit_memory_length(s64 length)
 {
-	return length < 0 ? 0 : length > 1024 ? 1024 : (u32)length;
+	return length < 0 ? 1 : length > 1024 ? 1024 : (u32)length;
 }
 
 /* Text for the output as it is. */

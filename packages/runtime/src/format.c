@@ -198,7 +198,7 @@ static void put_string(struct output *out, const char *text, s64 width, s64 prec
 static bool put_memory(struct stapkit_context *c, struct output *out, const struct stapkit_piece *piece, u64 address,
 		       s64 width, s64 precision, u8 flags)
 {
-	u32 length = stapkit_memory_length(precision < 0 ? 1 : precision);
+	u32 length = stapkit_memory_length(precision);
 	bool user = flags & STAPKIT_FLAG_ALTERNATE;
 	bool left = flags & STAPKIT_FLAG_LEFT;
 	bool hexadecimal = piece->conversion == 'M';

@@ -52,7 +52,8 @@ static int set_limit(const char *name, const char *value)
 		if (strcmp(limits[i].name, name) != 0)
 			continue;
 		err = kstrtos64(value, 0, &number);
-		if (!err && number < 0)
+		/* "A negative <num> disables removal" of empty buckets. */
+		if (!err && number < 0 && limits[i].offset != offsetof(struct stapkit_limits, hist_elision))
 			err = -ERANGE;
 		if (!err)
 			*(s64 *)((u8 *)&stapkit_script.limits + limits[i].offset) = number;

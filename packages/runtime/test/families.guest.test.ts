@@ -128,7 +128,11 @@ test('perf goes by the command of -c where no process is named, and finds a name
      probe perf.type(1).config(0).process("no such program") { n["none"]++ }
      probe end { foreach (s+ in n) println(s) println(others) delete n }`,
   );
-  const ran = await modules.run('rf_target', `-c "${busy}; perl -e 'for (1..2000000) { }'"`);
+  const ran = await modules.run(
+    'rf_target',
+    `-c "${busy}; perl -e 'for (1..2000000) { }'"`,
+    modules.untilGone('rf_target'),
+  );
   expect(ran.output).toBe('begun\ncommand\nperl\n0\n');
   expect(ran.errors).toMatch(
     /^WARNING: probe perf\.type\(1\)\.config\(0\)\.process\("no such program"\)\S* registration error \(rc -2\)\n$/,

@@ -299,6 +299,7 @@ test('sizes of what is shown are changed when the module is loaded', async () =>
   expect(deep['frames']).toBeGreaterThan(2);
   expect(await shown('MAXBACKTRACE=2 STP_PROCFS_BUFSIZE=101')).toEqual({ ...usual, frames: 2, size: '101\n' });
   expect(await shown('HIST_ELISION=0 MAXBACKTRACE=1')).toMatchObject({ elided: false, buckets: 2, frames: 1 });
+  expect(await shown('HIST_ELISION=-1')).toMatchObject({ elided: false, buckets: 10 });
 });
 
 test('MAXACTION_INTERRUPTIBLE is ten times MAXACTION, or what is said', async () => {

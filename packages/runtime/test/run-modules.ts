@@ -57,6 +57,11 @@ export class Modules {
     return text;
   }
 
+  /** A load that lasts as long as the module: until the command of -c has ended. */
+  untilGone(name: string): string {
+    return `while [ -e /proc/stapkit/${name} ]; do sleep 0.1; done`;
+  }
+
   /**
    * Runs a module, which must print a line that begins with `begun`, does `load` then, and interrupts it.
    *
