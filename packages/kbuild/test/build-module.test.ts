@@ -192,7 +192,7 @@ int script_start(void) { runtime_say(stapkit_fn_symline(0)); return 0; }
     );
     const without = await buildModule(module, options, quietContext());
     expect(without.diagnostics[0]?.message).toContain('OF_MAKE');
-    const given = { ...options, makeOptions: ['KCFLAGS=-DOF_MAKE=3'] };
+    const given = { ...options, cacheFolder: temporaryFolder(), makeOptions: ['KCFLAGS=-DOF_MAKE=3'] };
     const { value, diagnostics } = await buildModule(module, given, quietContext());
     expect(diagnostics).toEqual([]);
     expect(existsSync(value!.path)).toBe(true);
