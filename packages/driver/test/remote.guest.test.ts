@@ -40,7 +40,7 @@ exec /usr/sbin/sshd "$@" -f /dev/null -h ${join(folder, 'host')} ${options.map((
     join(folder, 'config'),
     `Host guest0\n  ProxyCommand ${proxy(process.env['STAPKIT_GUEST']!)}
 Host guest1\n  ProxyCommand ${proxy(second())}
-Host silent\n  ProxyCommand sh -c 'echo $$ >${join(folder, 'silent')}; exec cat >/dev/null'
+Host silent\n  ProxyCommand sh -c 'echo $$ >${join(folder, 'silent')}; cat >/dev/null; true'
 Host *\n  ${keys}`,
   );
   writeFileSync(join(folder, 'ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${join(folder, 'config')} "$@"\n`);
