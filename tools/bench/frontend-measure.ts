@@ -78,7 +78,7 @@ async function oneLiner(): Promise<object> {
 
 /** One text that is deeper or larger than any script should be, through passes 1 and 2, its messages rendered. */
 async function hard(name: string): Promise<object> {
-  const text = hardTexts()[name] ?? '';
+  const text = hardTexts()[name]?.() ?? '';
   const library = await tapset();
   const begin = readClocks();
   const parsed = parse({ scripts: [{ name: '<input>', text }], facts, library });

@@ -229,10 +229,17 @@ class Parser {
   }
 }
 
+/** The sets of one byte, each made once: most of a pattern are plain bytes. Nobody changes a set that is in a node. */
+const SINGLES: (Uint8Array | undefined)[] = [];
+
 function single(code: number): Node {
   if (code > 255) throw new Fault('character above 0xff');
-  const set = new Uint8Array(256);
-  set[code] = 1;
+  let set = SINGLES[code];
+  if (!set) {
+    set = new Uint8Array(256);
+    set[code] = 1;
+    SINGLES[code] = set;
+  }
   return { kind: 'bytes', set };
 }
 
@@ -308,6 +315,11 @@ interface Thread {
   /** Tags passed since the last byte; set when the next one is consumed. */
   readonly pending: readonly number[];
 }
+
+const NO_REGISTERS: Map<number, number> = new Map();
+const NO_PENDING: readonly number[] = [];
+const NO_FRESH: ReadonlySet<number> = new Set();
+const NO_TAGS: RegexTag[] = [];
 
 interface DfaState {
   readonly threads: readonly Thread[];
@@ -414,8 +426,10 @@ function byteClasses(nfa: readonly State[]): { from: number; to: number }[] {
   const boundary = new Uint8Array(257);
   boundary[0] = 1;
   boundary[1] = 1;
+  const seen = new Set<Uint8Array>();
   for (const { set } of nfa) {
-    if (!set) continue;
+    if (!set || seen.has(set)) continue;
+    seen.add(set);
     for (let code = 1; code < 256; code++) if (set[code] !== set[code - 1]) boundary[code] = 1;
   }
   const ranges: { from: number; to: number }[] = [];
@@ -443,6 +457,7 @@ function determinize(
   function enter(threads: readonly Thread[], fresh: ReadonlySet<number>): { index: number; tags: RegexTag[] } {
     const numbers = new Map<number, number>();
     const renamed = threads.map((thread): Thread => {
+      if (thread.registers.size === 0) return thread;
       const registers = new Map<number, number>();
       for (const [tag, register] of thread.registers) {
         let number = numbers.get(register);
@@ -457,13 +472,14 @@ function determinize(
     const moves = [...numbers].map(([from, to]) =>
       fresh.has(from) ? { register: to } : { register: to, copyOf: from },
     );
-    const tags = orderMoves(moves, firstRegister);
-    const key = renamed
-      .map(
-        (thread) =>
-          `${thread.state}:${[...thread.registers].map((pair) => pair.join('=')).join(',')}:${thread.pending}`,
-      )
-      .join(';');
+    const tags = moves.length === 0 ? NO_TAGS : orderMoves(moves, firstRegister);
+    let key = '';
+    for (const thread of renamed) {
+      key += thread.state;
+      for (const [tag, register] of thread.registers) key += `,${tag}=${register}`;
+      if (thread.pending.length > 0) key += `:${thread.pending}`;
+      key += ';';
+    }
     let index = known.get(key);
     if (index === undefined) {
       if (states.length >= MOST_STATES) throw new Fault('pattern needs too many states');
@@ -495,12 +511,23 @@ function determinize(
     for (const range of classes) {
       spend(budget, 1 + state.threads.length);
       let fresh = 1_000_000;
-      const freshFor = new Map<number, number>();
       const seeds: Thread[] = [];
+      if (!tagged) {
+        for (const { state: from } of state.threads) {
+          const edge = nfa[from]!;
+          if (edge.set?.[range.from])
+            seeds.push({ state: edge.next[0]!, registers: NO_REGISTERS, pending: NO_PENDING });
+        }
+        if (seeds.length === 0) continue;
+        const { index } = enter(closure(context, seeds, false), NO_FRESH);
+        if (states[index]!.threads.length > 0) state.transitions.push({ ...range, target: index, tags: NO_TAGS });
+        continue;
+      }
+      const freshFor = new Map<number, number>();
       for (const thread of state.threads) {
         const edge = nfa[thread.state]!;
         if (!edge.set?.[range.from]) continue;
-        const registers = new Map(thread.registers);
+        const registers = thread.registers.size + thread.pending.length > 0 ? new Map(thread.registers) : NO_REGISTERS;
         for (const tag of thread.pending) {
           let register = freshFor.get(tag);
           if (register === undefined) {
@@ -563,6 +590,10 @@ function dropDead(states: readonly DfaState[]): DfaState[] {
 function minimize(states: readonly DfaState[], budget: RegexBudget): RegexState[] {
   let edges = states.length;
   for (const state of states) edges += state.transitions.length;
+  // What an edge sets does not change, so it is written as text but once.
+  const tagTexts = states.map((state) =>
+    state.transitions.map(({ tags }) => (tags.length === 0 ? '' : JSON.stringify(tags))),
+  );
   let block = states.map((state) => (state.accepting ? `a${JSON.stringify(state.finish)}` : '-'));
   let count = new Set(block).size;
   for (;;) {
@@ -576,9 +607,23 @@ function minimize(states: readonly DfaState[], budget: RegexBudget): RegexState[
       }
       return number;
     });
-    const refined = states.map((state, index) => {
-      const merged = mergeRanges(state.transitions.map((edge) => ({ ...edge, target: numbered[edge.target]! })));
-      return `${numbered[index]}|${merged.map((edge) => `${edge.from}-${edge.to}>${edge.target}${JSON.stringify(edge.tags)}`).join(' ')}`;
+    const refined = states.map(({ transitions }, index) => {
+      const texts = tagTexts[index]!;
+      let key = `${numbered[index]}|`;
+      // Neighbouring ranges that agree count as one.
+      for (let at = 0; at < transitions.length; ) {
+        const { from, target } = transitions[at]!;
+        const number = numbered[target]!;
+        const text = texts[at]!;
+        let { to } = transitions[at++]!;
+        for (; at < transitions.length; at++) {
+          const edge = transitions[at]!;
+          if (edge.from !== to + 1 || edge.from === 1 || numbered[edge.target] !== number || texts[at] !== text) break;
+          to = edge.to;
+        }
+        key += `${from}-${to}>${number}${text} `;
+      }
+      return key;
     });
     const now = new Set(refined).size;
     block = refined;
@@ -618,7 +663,7 @@ function mergeRanges<T extends { from: number; to: number; target: number; tags:
       // The end of the subject stays an edge of its own, so that runners can tell it from bytes.
       edge.from !== 1 &&
       last.target === edge.target &&
-      JSON.stringify(last.tags) === JSON.stringify(edge.tags)
+      (last.tags === edge.tags || JSON.stringify(last.tags) === JSON.stringify(edge.tags))
     ) {
       merged[merged.length - 1] = { ...last, to: edge.to };
     } else merged.push(edge);

@@ -13,6 +13,7 @@ import {
 } from '@stapkit/parser';
 import type { Diagnostic, RelatedPlace } from '@stapkit/pass';
 import { errorLimit, messages } from '../diagnostics.js';
+import type { Token } from '../draft.js';
 import type { ProbeStep, ResolvedPoint } from '../elaborated.js';
 import {
   type Coverage,
@@ -166,6 +167,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
   const dropped: DroppedPoint[] = [];
   const diagnostics: Diagnostic[] = [];
   const coverage: PointCoverage[] = [];
+  const results = { diagnostics, coverage };
   const libraryFiles = new Set(ast.library);
   const isExhausted = errorLimit(diagnostics);
   let overLimit = false;
@@ -175,8 +177,10 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
   /** Resolves one written point. @returns the number of probes it gave; reasons are added where it gave none */
   function resolve(point: ProbePoint, context: Context, reasons: Reason[]): number {
     const before = probes.length;
-    const conditions = point.condition ? [...context.conditions, { file: context.file, point }] : context.conditions;
-    match(point.parts, 0, tree, point, { ...context, conditions }, reasons, []);
+    const inner = point.condition
+      ? { ...context, conditions: [...context.conditions, { file: context.file, point }] }
+      : context;
+    match(point.parts, 0, tree, point, inner, reasons, []);
     return probes.length - before;
   }
 
@@ -390,16 +394,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
       );
       return;
     }
-    const built = pattern.build({
-      ...requestOf(taken, options),
-      library: libraryFiles.has(context.file),
-      listing: options.listing ?? false,
-      warn: (message) => {
-        if (!diagnostics.some((one) => one.message.startsWith(message)))
-          diagnostics.push(messages.note(message, token));
-      },
-      cover: (one) => coverage.push({ ...one, point: formatParts(taken) }),
-    });
+    const built = pattern.build(new DerivedRequest(taken, libraryFiles.has(context.file), token, options, results));
     if (isFault(built)) {
       reasons.push(() => {
         const names = options.listing ? [] : (built.near?.() ?? []);
@@ -526,27 +521,58 @@ function bareName(key: string): string {
   return paren < 0 ? key : key.slice(0, paren);
 }
 
-function requestOf(
-  parts: readonly ProbePart[],
-  options: DeriveOptions,
-): Omit<PointRequest, 'library' | 'listing' | 'warn' | 'cover'> {
-  const argument = (name: string) => parts.find((part) => part.name === name)?.argument;
-  return {
-    parts,
-    symbols: options.symbols,
-    kernel: options.symbols.kernel,
-    guru: options.guru,
-    isFor: (version) => options.languageVersion !== undefined && compareVersions(options.languageVersion, version) <= 0,
-    number(name) {
-      const found = argument(name);
-      return found?.kind === 'number' ? BigInt(found.value) : 0n;
-    },
-    string(name) {
-      const found = argument(name);
-      if (found?.kind !== 'string') return undefined;
-      const isFile = name === 'module' && found.value.includes('/');
-      return (isFile ? options.symbols.moduleOfFile?.(found.value) : undefined) ?? found.value;
-    },
-    has: (name) => parts.some((part) => part.name === name),
-  };
+/** What one point's family is told: an object of a class, as there may be thousands of points. */
+class DerivedRequest implements PointRequest {
+  readonly symbols: SymbolSource;
+  readonly kernel: SymbolSource['kernel'];
+  readonly guru: boolean;
+  readonly listing: boolean;
+
+  constructor(
+    readonly parts: readonly ProbePart[],
+    readonly library: boolean,
+    readonly token: Token,
+    private readonly options: DeriveOptions,
+    private readonly results: { readonly diagnostics: Diagnostic[]; readonly coverage: PointCoverage[] },
+  ) {
+    this.symbols = options.symbols;
+    this.kernel = options.symbols.kernel;
+    this.guru = options.guru;
+    this.listing = options.listing ?? false;
+  }
+
+  isFor(version: string): boolean {
+    const { languageVersion } = this.options;
+    return languageVersion !== undefined && compareVersions(languageVersion, version) <= 0;
+  }
+
+  number(name: string): bigint {
+    const found = this.argument(name);
+    return found?.kind === 'number' ? BigInt(found.value) : 0n;
+  }
+
+  string(name: string): string | undefined {
+    const found = this.argument(name);
+    if (found?.kind !== 'string') return undefined;
+    const isFile = name === 'module' && found.value.includes('/');
+    return (isFile ? this.symbols.moduleOfFile?.(found.value) : undefined) ?? found.value;
+  }
+
+  has(name: string): boolean {
+    return this.parts.some((part) => part.name === name);
+  }
+
+  warn(message: string): void {
+    const { diagnostics } = this.results;
+    if (!diagnostics.some((one) => one.message.startsWith(message)))
+      diagnostics.push(messages.note(message, this.token));
+  }
+
+  cover(one: Coverage): void {
+    this.results.coverage.push({ ...one, point: formatParts(this.parts) });
+  }
+
+  private argument(name: string): ProbePart['argument'] {
+    return this.parts.find((part) => part.name === name)?.argument;
+  }
 }

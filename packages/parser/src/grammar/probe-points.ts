@@ -3,7 +3,7 @@
 import { apply, type Parser } from 'typescript-parsec';
 import type { Expression, NumberLiteral, ProbePart, ProbePoint, StringLiteral } from '../ast.js';
 import { MAXIMUM_BRACES } from '../diagnostics.js';
-import type { ScriptToken, TokenKind } from '../lexical/token.js';
+import type { Place, ScriptToken, TokenKind } from '../lexical/token.js';
 import { readExpression, readNumber, readString } from './expressions.js';
 import type { Reader } from './reader.js';
 import { reading, separated } from './reader.js';
@@ -34,13 +34,20 @@ const MAXIMUM_NESTING = 32;
 export const probePoint: Parser<TokenKind, readonly ProbePoint[]> = reading(readPoint);
 
 /** `POINT, POINT, …` */
-export const probePoints: Parser<TokenKind, ProbePoint[]> = apply(separated(probePoint, ','), (lists) => lists.flat());
+export const probePoints: Parser<TokenKind, ProbePoint[]> = apply(separated(probePoint, ','), (lists) =>
+  lists.length === 1 ? [...lists[0]!] : lists.flat(),
+);
 
 function readPoint(reader: Reader): readonly ProbePoint[] {
   const first = reader.token;
   const drafts = readAlternative(reader, 0);
   const place = reader.place(first);
-  return drafts.map(({ parts, suffix = PLAIN }) => ({ kind: 'probe-point', ...place, parts, ...suffix }));
+  return drafts.map(({ parts, suffix }) =>
+    suffix || place.origin
+      ? { kind: 'probe-point', ...place, parts, ...(suffix ?? PLAIN) }
+      : // The common one, spelt out: copying properties takes longer than all the rest of a point.
+        { kind: 'probe-point', span: place.span, parts, optional: false, sufficient: false },
+  );
 }
 
 /** A dotted sequence and its suffix: one alternative of a pair of braces, or a whole point. */
@@ -52,11 +59,7 @@ function readAlternative(reader: Reader, nesting: number): Draft[] {
     if (drafts.length * component.length > MAXIMUM_BRACES) {
       reader.fail('braces', `the braces stand for more than ${MAXIMUM_BRACES} probe points`, {}, first);
     }
-    const joined: Draft[] = [];
-    for (const left of drafts) {
-      for (const right of component) joined.push({ ...right, parts: [...left.parts, ...right.parts] });
-    }
-    drafts = joined;
+    drafts = joinDrafts(drafts, component);
     if (reader.token.symbol !== '.') break;
     const early = drafts.find((draft) => draft.suffix);
     if (early) {
@@ -82,6 +85,13 @@ function readAlternative(reader: Reader, nesting: number): Draft[] {
     ...draft,
     suffix: draft.suffix ? bothSuffixes(draft.suffix, suffix) : suffix,
   }));
+}
+
+/** Each of the one followed by each of the other. */
+function joinDrafts(left: readonly Draft[], right: readonly Draft[]): Draft[] {
+  const [one] = left;
+  if (left.length === 1 && one!.parts.length === 0) return [...right];
+  return left.flatMap((before) => right.map((after) => ({ ...after, parts: [...before.parts, ...after.parts] })));
 }
 
 function bothSuffixes(inner: Suffix, outer: Suffix): Suffix {
@@ -127,12 +137,17 @@ function readComponent(reader: Reader, nesting: number): Draft[] {
     return drafts;
   }
   const name = readPartName(reader);
-  const namePlace = reader.place(first);
-  if (reader.token.symbol !== '(') return [{ parts: [{ kind: 'probe-part', ...namePlace, name }], at: first }];
+  if (reader.token.symbol !== '(') return [{ parts: [makePart(reader.place(first), name)], at: first }];
   reader.take();
   const argument = readLiteral(reader);
   reader.expect(')');
-  return [{ parts: [{ kind: 'probe-part', ...reader.place(first), name, argument }], at: first }];
+  return [{ parts: [makePart(reader.place(first), name, argument)], at: first }];
+}
+
+function makePart({ span, origin }: Place, name: string, argument?: NumberLiteral | StringLiteral): ProbePart {
+  if (!origin && !argument) return { kind: 'probe-part', span, name };
+  if (!origin && argument) return { kind: 'probe-part', span, name, argument };
+  return { kind: 'probe-part', span, ...(origin ? { origin } : {}), name, ...(argument ? { argument } : {}) };
 }
 
 /** A literal argument or initial value: a string, or a number that may have a sign. */

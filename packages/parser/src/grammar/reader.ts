@@ -163,13 +163,15 @@ export function symbol(text: string, hints?: readonly string[]): Parser<TokenKin
 export function separated<T>(item: Parser<TokenKind, T>, separator: string): Parser<TokenKind, T[]> {
   return {
     parse(token: Token<TokenKind> | undefined): ParserOutput<TokenKind, T[]> {
-      const result: T[] = [];
+      let result: T[] | undefined;
       for (let at = token as ScriptToken; ; ) {
         const output = item.parse(at);
         if (!output.successful) return output;
         const candidate = output.candidates[0];
         invariant(candidate?.nextToken, 'a parser succeeded with nothing');
-        result.push(candidate.result);
+        // Most lists have one item; a list that began empty has room for many.
+        if (result) result.push(candidate.result);
+        else result = [candidate.result];
         const behind = candidate.nextToken as ScriptToken;
         if (behind.symbol !== separator) {
           return {

@@ -64,7 +64,10 @@ export function readBlock(reader: Reader): Block {
   }
   reader.leave();
   reader.raise(height);
-  return { kind: 'block', ...reader.place(first), statements };
+  const { span, origin } = reader.place(first);
+  // An array that was filled has room for more; a tree of many small blocks should not.
+  const exact = statements.length < 16 ? statements.slice() : statements;
+  return origin ? { kind: 'block', span, origin, statements: exact } : { kind: 'block', span, statements: exact };
 }
 
 function missingBrace(reader: Reader, open: ScriptToken): Failure {
