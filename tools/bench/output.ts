@@ -6,13 +6,14 @@
 // By default the guest's second is 1,000,000,000 instructions, of both CPUs together, so that the figures repeat, also on
 // a busy machine; with --real it is a second, and the figures say how fast the emulator is.
 //
-//   tools/bench/output [--real] [--cpus=1|2] [--from=RATE] [--seconds=N]
+//   tools/bench/output [--real] [--cpus=1|2] [--from=RATE] [--seconds=N] [--systemtap]
 //
 // --cpus measures one case only, --from begins at another rate than 40,000, --seconds is how long each rate is held, 2 by
-// default.
+// default. --systemtap does the same with the installed SystemTap's module and staprun, first one and then the other.
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Bench, root, withBench } from './bench-guest.js';
+import { findSystemTap } from './systemtap.js';
 
 interface Outcome {
   readonly produced: number;
@@ -31,6 +32,7 @@ const { values } = parseArgs({
     cpus: { type: 'string' },
     from: { type: 'string', default: '40000' },
     seconds: { type: 'string', default: '2' },
+    systemtap: { type: 'boolean', default: false },
   },
 });
 const { real } = values;
@@ -39,60 +41,104 @@ const seconds = Number(values.seconds);
 await withBench({ cpus: 2, warmNode: true, ...(real ? {} : { icount: 0 }) }, async (bench) => {
   const script =
     'probe kprobe.module("bench_target").function("bench_target_hit") { printf("%d %s\\n", pid(), execname()) }';
-  const module = bench.build('bench_output', script);
+  const writers: Writer[] = [stapkit(bench, bench.build('bench_output', script))];
+  if (values.systemtap) {
+    const systemTap = findSystemTap(bench.release, bench.folder);
+    if (!systemTap) throw new Error('SystemTap is not installed');
+    const built = systemTap.build('bench_systemtap', script);
+    if ('fault' in built) throw new Error(`SystemTap can't build its module: ${built.fault}`);
+    writers.push(await theirs(bench, systemTap.version, built.path));
+  }
   console.log(
     `lines a second through staprun to a file, kernel ${bench.release}; a second is ${real ? 'one of an emulated guest' : 'a billion instructions'}`,
   );
   for (const cpus of values.cpus === undefined ? [1, 2] : [Number(values.cpus)]) {
-    let best: Outcome | undefined;
-    let wanted = Number(values.from);
-    let tooMuch = Number.POSITIVE_INFINITY;
-    while (!Number.isFinite(tooMuch)) {
-      const outcome = await run(bench, module, cpus, wanted);
-      // Where the producers themselves can't keep up, faster is not to be had.
-      if (outcome.lost > 0 || outcome.rate < wanted * 0.8) tooMuch = wanted;
-      if (outcome.lost === 0) best = better(best, outcome);
-      wanted *= STEP;
+    const cpuWords = cpus === 1 ? 'one CPU' : 'two CPUs';
+    for (const writer of writers) {
+      const best = await mostWithoutLoss(bench, writer, cpus);
+      report(`${writer.name}, ${cpuWords}, the most without loss`, best);
+      report(`${writer.name}, ${cpuWords}, at four times that`, await run(bench, writer, cpus, best.rate * 4));
     }
-    for (let n = 0; n < REFINEMENTS; n++) {
-      const middle = ((best?.rate ?? 0) + tooMuch) / 2;
-      const outcome = await run(bench, module, cpus, middle);
-      if (outcome.lost === 0) best = better(best, outcome);
-      else tooMuch = middle;
-    }
-    report(`${cpus === 1 ? 'one CPU' : 'two CPUs'}, the most without loss`, best!);
-    report(
-      `${cpus === 1 ? 'one CPU' : 'two CPUs'}, at four times that`,
-      await run(bench, module, cpus, best!.rate * 4),
-    );
   }
 });
+
+/** Doubles the rate until lines are lost, then halves the gap some times. */
+async function mostWithoutLoss(bench: Bench, writer: Writer, cpus: number): Promise<Outcome> {
+  let best: Outcome | undefined;
+  let wanted = Number(values.from);
+  let tooMuch = Number.POSITIVE_INFINITY;
+  while (!Number.isFinite(tooMuch)) {
+    const outcome = await run(bench, writer, cpus, wanted);
+    // Where the producers themselves can't keep up, faster is not to be had.
+    if (outcome.lost > 0 || outcome.rate < wanted * 0.8) tooMuch = wanted;
+    if (outcome.lost === 0) best = better(best, outcome);
+    wanted *= STEP;
+  }
+  for (let n = 0; n < REFINEMENTS || !best; n++) {
+    const middle = ((best?.rate ?? 0) + tooMuch) / 2;
+    const outcome = await run(bench, writer, cpus, middle);
+    if (outcome.lost === 0) best = better(best, outcome);
+    else tooMuch = middle;
+  }
+  return best;
+}
+
+/** A staprun with its module: takes its own words, the command that makes lines, and the file that they go to. */
+interface Writer {
+  readonly name: string;
+  /** Runs it to the end of the command. Returns what it wrote to standard error. */
+  run(output: string, command: string): Promise<string>;
+}
+
+function stapkit(bench: Bench, module: string): Writer {
+  return {
+    name: 'stapkit',
+    async run(output, command) {
+      let stderr = '';
+      const words = ['-o', output, '-c', command, module];
+      const { code } = await bench.guest.runScript({
+        path: join(root, 'packages/staprun/bundle/staprun.cjs'),
+        argv: words,
+        timeoutSeconds: 300,
+        onStderr: (chunk) => {
+          stderr += Buffer.from(chunk).toString();
+        },
+      });
+      if (code !== 0) throw new Error(`staprun ${words.join(' ')}: ${stderr}`);
+      return stderr;
+    },
+  };
+}
+
+/** SystemTap's staprun. Its relay files are in debugfs. */
+async function theirs(bench: Bench, version: string, module: string): Promise<Writer> {
+  await bench.run(['sh', '-c', 'mountpoint -q /sys/kernel/debug || mount -t debugfs none /sys/kernel/debug']);
+  return {
+    name: `SystemTap ${version}`,
+    async run(output, command) {
+      const argv = ['/usr/bin/staprun', '-o', output, '-c', command, module];
+      const { code, stderr } = await bench.guest.capture({ argv, timeoutSeconds: 300 });
+      if (code !== 0) throw new Error(`${argv.join(' ')}: ${stderr}`);
+      return stderr.toString();
+    },
+  };
+}
 
 function better(a: Outcome | undefined, b: Outcome): Outcome {
   return a && a.rate >= b.rate ? a : b;
 }
 
-async function run(bench: Bench, module: string, cpus: number, rate: number): Promise<Outcome> {
+async function run(bench: Bench, writer: Writer, cpus: number, rate: number): Promise<Outcome> {
   const output = '/tmp/bench-output';
-  let stderr = '';
   const told = '/tmp/bench-produced';
   const command = `${bench.folder}/produce ${cpus} ${Math.round(rate)} ${seconds} ${told}`;
-  const words = ['-o', output, '-c', command, module];
-  const { code } = await bench.guest.runScript({
-    path: join(root, 'packages/staprun/bundle/staprun.cjs'),
-    argv: words,
-    timeoutSeconds: 300,
-    onStderr: (chunk) => {
-      stderr += Buffer.from(chunk).toString();
-    },
-  });
-  if (code !== 0) throw new Error(`staprun ${words.join(' ')}: ${stderr}`);
+  const stderr = await writer.run(output, command);
   const { produced, rate: reached } = JSON.parse(await bench.run(['cat', told])) as { produced: number; rate: number };
   const received = Number((await bench.run(['wc', '-l', output])).split(' ')[0]);
   const lost = number(/There were (\d+) transport failures/, stderr) + number(/skipped probes: (\d+)/, stderr);
   if (received + lost !== produced)
     throw new Error(`${produced} lines were produced, but ${received} received and ${lost} lost: ${stderr}`);
-  process.stderr.write(`asked for ${Math.round(rate)} a second: ${reached}, ${lost} lost\n`);
+  process.stderr.write(`${writer.name} was asked for ${Math.round(rate)} a second: ${reached}, ${lost} lost\n`);
   return { produced, rate: reached, received, lost };
 }
 
@@ -103,6 +149,6 @@ function number(pattern: RegExp, text: string): number {
 function report(what: string, { rate, produced, received, lost }: Outcome): void {
   const figure = Math.round(rate).toLocaleString('en-US');
   console.log(
-    `${what.padEnd(34)} ${figure.padStart(10)} lines/s   received ${received} + lost ${lost} = produced ${produced}`,
+    `${what.padEnd(48)} ${figure.padStart(10)} lines/s   received ${received} + lost ${lost} = produced ${produced}`,
   );
 }

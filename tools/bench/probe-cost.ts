@@ -3,9 +3,8 @@
 // timed without any probe, and with a hand-written kprobe that does nothing.
 //
 //   tools/bench/probe-cost [NAME…]      only the cases whose names begin so
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { type Bench, withBench } from './bench-guest.js';
+import { findSystemTap } from './systemtap.js';
 
 /** A script that is measured. */
 interface Case {
@@ -155,23 +154,17 @@ async function maps(bench: Bench, nothing: number, bare: number): Promise<void> 
 
 /** The same scripts by SystemTap, where it is installed and its modules can be built for this kernel. */
 async function systemtap(bench: Bench, nothing: number, bare: number): Promise<void> {
-  const stap = ['/usr/local/bin/stap', '/usr/bin/stap'].find((path) => existsSync(path));
-  if (!stap) {
+  const systemTap = findSystemTap(bench.release, bench.folder);
+  if (!systemTap) {
     console.log('SystemTap is not installed');
     return;
   }
-  const told = spawnSync(stap, ['--version'], { encoding: 'utf8' });
-  const number = /version ([\d.]+)/.exec(told.stdout + told.stderr)?.[1] ?? '';
+  const number = systemTap.version;
   for (const [index, one] of CASES.filter(isWanted).entries()) {
     const name = `systemtap_${index}`;
-    try {
-      const words = [...(one.options ?? []), '-DSTP_NO_OVERLOAD', '-r', bench.release, '-p4', '-m', name];
-      execFileSync(stap, [...words, '-e', one.script], { cwd: bench.folder, stdio: 'pipe' });
-    } catch (error) {
-      const message = String((error as { stderr?: Buffer }).stderr).split('\n');
-      console.log(
-        `SystemTap ${number} can't build its modules for this kernel: ${message.find((line) => /error/.test(line))}`,
-      );
+    const built = systemTap.build(name, one.script, one.options);
+    if ('fault' in built) {
+      console.log(`SystemTap ${number} can't build its modules for this kernel: ${built.fault}`);
       return;
     }
     const run = `staprun -o /dev/null ${name}.ko & until [ -e /proc/systemtap/${name} ]; do sleep 0.1; done; sleep 2

@@ -12,6 +12,8 @@ export interface CommandIo {
   readonly stderrIsTerminal: boolean;
   /** The size of the terminal on standard output, where that is one. */
   readonly terminalSize?: () => { readonly columns: number; readonly rows: number };
+  /** The width of the terminal on standard error, where that is one. */
+  readonly stderrColumns?: () => number | undefined;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   /** First abort: end in good order (Ctrl-C). */

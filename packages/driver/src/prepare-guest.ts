@@ -31,14 +31,8 @@ export async function prepareForGuest(release: string | undefined, io: CommandIo
     });
   }
   reporter.line(`stapkit: preparing this machine for the embedded guest: ${titles} …`);
-  // What stap-prep reports as notes while it works is progress here: every step is shown, in pipes too.
-  const after = await prepare(report, options, {
-    ...context,
-    verbosity: 1,
-    log: (level, text) => {
-      if (level <= 1) reporter.line(`stapkit: ${text} …`);
-    },
-  });
+  // One line says so in a pipe, too: this machine gets other programs. The steps are shown on a terminal only.
+  const after = await prepare(report, options, context).finally(() => reporter.progress.finish());
   if (!after.ready) {
     throw new DiagnosticError({
       code: 'driver/unprepared',

@@ -1,4 +1,5 @@
 // The process's own surroundings as a CommandIo: streams, terminal, and signals turned into abort signals.
+import { constants } from 'node:os';
 import type { CommandIo } from './io.js';
 
 /** The reason that an aborted signal of a command carries: which signal came in. */
@@ -10,6 +11,12 @@ export class Interrupted extends Error {
     this.name = 'Interrupted';
     this.signalName = signalName;
   }
+}
+
+/** The exit status of a command that a signal ended: 128 and the signal's number; undefined where none did. */
+export function interruptedStatus(signal: AbortSignal): number | undefined {
+  const reason: unknown = signal.aborted ? signal.reason : undefined;
+  return reason instanceof Interrupted ? 128 + constants.signals[reason.signalName] : undefined;
 }
 
 /**
@@ -50,6 +57,7 @@ export function processIo(): CommandIo {
     stdoutIsTerminal: process.stdout.isTTY === true,
     stderrIsTerminal: process.stderr.isTTY === true,
     terminalSize: () => ({ columns: process.stdout.columns, rows: process.stdout.rows }),
+    stderrColumns: () => process.stderr.columns,
     env: process.env,
     cwd: process.cwd(),
     signal: graceful.signal,

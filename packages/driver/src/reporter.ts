@@ -9,6 +9,7 @@ import {
   type SourceText,
 } from '@stapkit/pass';
 import type { CommandIo } from './io.js';
+import { createProgress } from './progress.js';
 
 export interface ReporterOptions {
   readonly color: 'auto' | 'always' | 'never';
@@ -29,9 +30,6 @@ export interface Reporter {
   /** A context for one pass. */
   context(verbosity: number, signal: AbortSignal): PassContext;
 }
-
-/** A step shorter than this is not shown: a spinner that flashes by tells nothing. Milliseconds. */
-const SPINNER_DELAY = 300;
 
 /** Makes a reporter that writes to a command's standard error. */
 export function createReporter(io: CommandIo, options: ReporterOptions): Reporter {
@@ -76,37 +74,5 @@ export function createReporter(io: CommandIo, options: ReporterOptions): Reporte
         if (verbosity >= level) line(text);
       },
     }),
-  };
-}
-
-interface Spinner {
-  text: string;
-  stop(): void;
-}
-
-function createProgress(io: CommandIo): Progress {
-  if (!io.stderrIsTerminal) return { update() {}, finish() {} };
-  let timer: NodeJS.Timeout | undefined;
-  let spinner: Spinner | undefined;
-  let text = '';
-  const finish = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
-    spinner?.stop();
-    spinner = undefined;
-  };
-  return {
-    update(step, done) {
-      text = done === undefined ? step : `${step} ${Math.floor(done * 100)} %`;
-      if (spinner) spinner.text = text;
-      else if (!timer) {
-        timer = setTimeout(async () => {
-          const { default: ora } = await import('ora');
-          if (timer) spinner = ora({ text, stream: process.stderr, discardStdin: false, hideCursor: false }).start();
-        }, SPINNER_DELAY);
-        timer.unref();
-      }
-    },
-    finish,
   };
 }

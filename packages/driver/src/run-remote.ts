@@ -66,6 +66,7 @@ export async function runRemotes(settings: Omit<ChainSettings, 'place'>, run: Re
         return kernel;
       }),
     );
+    await checkRelease(options.release, asked, settings.cache);
     const kernels = new Map(asked.map((kernel) => [kernel.host.name, kernel]));
     const modules = new Map<string, string>();
     for (const kernel of asked) {
@@ -120,6 +121,27 @@ async function askKernel(host: RemoteHost, controlFolder: string, signal: AbortS
     remoteFault(host, node === '' ? 'it has neither Node nor staprun' : `its Node is ${node}, and it has no staprun`, [
       `install nodejs ${OLDEST_NODE} or newer there, or put the single executable there: pnpm nx run staprun:executable`,
     ]),
+  );
+}
+
+/** A kernel that was named (`-r`) must be the one that each machine runs: it says which headers serve, not what runs there. */
+async function checkRelease(named: string | undefined, asked: readonly RemoteKernel[], cache: string): Promise<void> {
+  if (named === undefined) return;
+  let wanted = named;
+  if (named.includes('/')) {
+    const { findKernelBuild } = await import('@stapkit/kbuild');
+    const { value, diagnostics } = await findKernelBuild(named, { cacheFolder: cache });
+    if (!value) throw new DiagnosticError(...diagnostics);
+    wanted = value.release;
+  }
+  const others = asked.filter(({ release }) => release !== wanted);
+  if (others.length === 0) return;
+  throw new DiagnosticError(
+    ...others.map(({ host, release }) =>
+      remoteFault(host, `its kernel is ${release}, not ${wanted} as -r says`, [
+        'leave -r out, and SYSTEMTAP_RELEASE: each machine is asked for its kernel',
+      ]),
+    ),
   );
 }
 

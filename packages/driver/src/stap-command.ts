@@ -4,7 +4,7 @@ import { DiagnosticError } from '@stapkit/pass';
 import { parseCommandLine } from './command-line.js';
 import type { CommandIo } from './io.js';
 import type { StapOptions } from './options.js';
-import { Interrupted } from './process-io.js';
+import { interruptedStatus } from './process-io.js';
 import { rcFile, readRc } from './rc-file.js';
 import { createReporter, type Reporter } from './reporter.js';
 import { versionText } from './version.js';
@@ -74,15 +74,10 @@ async function guarded(reporter: Reporter, io: CommandIo, run: () => Promise<num
       for (const diagnostic of error.diagnostics) reporter.report(diagnostic);
       return 1;
     }
-    const reason: unknown = io.signal.aborted ? io.signal.reason : undefined;
-    if (reason instanceof Interrupted) return 128 + signalNumber(reason.signalName);
+    const status = interruptedStatus(io.signal);
+    if (status !== undefined) return status;
     throw error;
   } finally {
     reporter.progress.finish();
   }
-}
-
-function signalNumber(name: NodeJS.Signals): number {
-  const numbers: Partial<Record<NodeJS.Signals, number>> = { SIGHUP: 1, SIGINT: 2, SIGPIPE: 13, SIGTERM: 15 };
-  return numbers[name] ?? 1;
 }

@@ -146,7 +146,7 @@ export const STAP_OPTIONS = [
     value: 'RELEASE|DIR',
     help: 'build for the kernel of that release or build tree',
     manual: [
-      'Build for the kernel RELEASE, whose build tree is /lib/modules/RELEASE/build, or for the build tree DIR. The environment variable `SYSTEMTAP_RELEASE` does the same. For another kernel than the one that runs, the run ends after pass 4.',
+      'Build for the kernel RELEASE, whose build tree is /lib/modules/RELEASE/build, or for the build tree DIR. The environment variable `SYSTEMTAP_RELEASE` does the same. For another kernel than the one that runs, the run ends after pass 4. With `--remote` it must be the kernel that runs on each of the machines.',
     ],
     complete: 'release',
     group: TARGET,
@@ -189,12 +189,19 @@ export const STAP_OPTIONS = [
     repeats: true,
     help: 'know the source lines of the kernel module OBJECT, a name or a .ko file',
     manual: [
-      'For `symfileline` and its like, which know the lines of the kernel and of the modules that are probed without being told. The names of addresses need nothing: the running kernel itself knows them. Programs and libraries are accepted and change nothing yet.',
+      'For `symfileline` and its like, which know the lines of the kernel and of the modules that are probed without being told. The names of addresses need nothing: the running kernel itself knows them. Programs and libraries are accepted, and nothing to do: see `--ldd`.',
     ],
     complete: 'file',
     group: TARGET,
   },
-  { long: 'ldd', help: 'accepted for SystemTap’s sake; it changes nothing yet', group: TARGET },
+  {
+    long: 'ldd',
+    help: 'accepted: user-space addresses are named by file and offset, without symbol tables',
+    manual: [
+      'Accepted, and nothing to do: it asks SystemTap for the symbol tables of libraries. Here `usymdata`, `print_ubacktrace` and the like name a user-space address by its file and the offset in it, in every program and library; the names of its functions are not known.',
+    ],
+    group: TARGET,
+  },
   {
     long: 'all-modules',
     help: 'name addresses in all modules, as is always done: the running kernel itself knows them',

@@ -12,15 +12,9 @@ const ENVIRONMENT = { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
 /** Options that point apt at other lists than the machine's own. */
 export type AptOptions = readonly string[];
 
-/** Starts a step: shown on a terminal while it lasts, and as a line of its own where steps are logged. */
-function beginStep(ctx: PassContext, step: string): void {
-  ctx.progress.update(step);
-  ctx.log(1, step);
-}
-
 /** Fetches the package lists anew. */
 export async function updateLists(machine: Machine, ctx: PassContext, options: AptOptions = []): Promise<void> {
-  beginStep(ctx, 'fetching the package lists');
+  ctx.progress.update('fetching the package lists');
   const result = await machine.run('apt-get', [...options, 'update'], { env: ENVIRONMENT, signal: ctx.signal });
   ctx.log(2, result.stdout + result.stderr);
   // A repository that fails is told only if a package is missing in the end: it may have nothing to do with us.
@@ -61,7 +55,7 @@ export async function packageNames(machine: Machine, prefix: string, ctx: PassCo
  */
 export async function installPackages(machine: Machine, packages: readonly string[], ctx: PassContext): Promise<void> {
   const step = `installing ${packages.join(' ')}`;
-  beginStep(ctx, step);
+  ctx.progress.update(step);
   let total = 0;
   let done = 0;
   const wait = (): void => ctx.report(installingNote());
@@ -108,13 +102,13 @@ export async function unpackPackages(
   const fetched = mkdtempSync(join(tmpdir(), 'stap-prep-'));
   const beside = join(dirname(into), `.tmp-${process.pid}-${Date.now()}`);
   try {
-    beginStep(ctx, `fetching ${packages.join(' ')}`);
+    ctx.progress.update(`fetching ${packages.join(' ')}`);
     // The sandbox user _apt may not write into a folder of ours, and apt warns of that for each package.
     const args = [...options, '-o', 'APT::Sandbox::User=root', 'download', ...packages];
     const result = await machine.run('apt-get', args, { cwd: fetched, env: ENVIRONMENT, signal: ctx.signal });
     if (result.code !== 0) throw new DiagnosticError(aptFault(`cannot fetch ${packages.join(' ')}`, result));
     mkdirSync(beside, { recursive: true });
-    beginStep(ctx, `unpacking ${packages.join(' ')}`);
+    ctx.progress.update(`unpacking ${packages.join(' ')}`);
     const files = readdirSync(fetched).filter((name) => name.endsWith('.deb'));
     for (const [index, file] of files.entries()) {
       ctx.progress.update(`unpacking ${packages.join(' ')}`, index / files.length);

@@ -6,6 +6,8 @@ import { cacheFolder } from '../folders.js';
 import { installManuals } from '../install-manuals.js';
 import type { CommandIo } from '../io.js';
 import { prepManual } from '../manual/prep-manual.js';
+import { interruptedStatus } from '../process-io.js';
+import { createProgress } from '../progress.js';
 import { checkPreparation, type PreparationOptions, type PreparationReport } from './check.js';
 import { below, type Machine, thisMachine } from './machine.js';
 import { fetchKernelPackages, type OtherKernelOptions } from './other-suite.js';
@@ -64,8 +66,9 @@ export async function prepCommand(argv: readonly string[], io: CommandIo, machin
       return 1;
     }
     if (io.signal.aborted) {
+      ctx.progress.finish();
       io.stderr('stap-prep: interrupted\n');
-      return 1;
+      return interruptedStatus(io.signal) ?? 1;
     }
     throw error;
   } finally {
@@ -175,26 +178,30 @@ export function describeReport(report: PreparationReport, commands: readonly str
 }
 
 function contextOf(io: CommandIo, verbosity: number): PassContext {
-  let shown = '';
+  const shown = createProgress(io);
+  let told = '';
+  const write = (text: string): void => {
+    shown.finish();
+    io.stderr(text.endsWith('\n') ? text : `${text}\n`);
+  };
   return {
     signal: io.signal,
     verbosity,
     progress: {
       update(step, done) {
-        const percent = done === undefined ? '' : ` ${Math.round(done * 100)}%`;
-        if (io.stderrIsTerminal) io.stderr(`\r\x1b[K${step}${percent}`);
-        // In a pipe only those see it who have asked; a step is then one line.
-        else if (step !== shown && verbosity > 0) io.stderr(`${step}\n`);
-        shown = step;
+        shown.update(step, done);
+        // Those who have asked get a line for each step, on a terminal and in a pipe.
+        if (step !== told && verbosity > 0) write(step);
+        told = step;
       },
       finish() {
-        if (shown !== '' && io.stderrIsTerminal) io.stderr('\r\x1b[K');
-        shown = '';
+        shown.finish();
+        told = '';
       },
     },
-    report: (diagnostic: Diagnostic) => io.stderr(`${renderDiagnostic(diagnostic)}\n`),
+    report: (diagnostic: Diagnostic) => write(renderDiagnostic(diagnostic)),
     log(level, line) {
-      if (verbosity >= level && line !== '') io.stderr(line.endsWith('\n') ? line : `${line}\n`);
+      if (verbosity >= level && line !== '') write(line);
     },
   };
 }

@@ -1,8 +1,9 @@
 // stap-prep on machines that lack this and that.
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { prepCommand } from '../../src/prep/index.js';
+import { Interrupted } from '../../src/process-io.js';
 import { FakeMachine, type FakeOptions, RELEASE, recordingIo } from './fake-machine.js';
 
 const machines: FakeMachine[] = [];
@@ -51,17 +52,46 @@ describe('a bare machine that can load modules', () => {
   });
 });
 
-test('its steps are shown on a terminal, told line by line with -v, and nowhere else', async () => {
-  const steps = /installing|updating|package/i;
+test('its steps are told line by line with -v in a pipe, and not without', async () => {
   expect((await stapPrep(machineWith())).err).toBe('');
-  expect((await stapPrep(machineWith(), '-v')).err).toMatch(steps);
+  expect((await stapPrep(machineWith(), '-v')).err).toMatch(
+    /^fetching the package lists\ninstalling linux-headers-\S+ gcc/,
+  );
+});
+
+test('installing is shown on a terminal while it lasts, and leaves no trace of it', async () => {
   const machine = machineWith();
-  const io = Object.assign(recordingIo(machine), { stderrIsTerminal: true });
+  const io = Object.assign(recordingIo(machine), { stderrIsTerminal: true, stderrColumns: () => 40 });
+  // As long as it takes until it is seen.
+  const run = machine.run.bind(machine);
+  machine.run = async (command, args, options) => {
+    const installs = command === 'apt-get' && args.includes('install');
+    if (installs) options?.onOutput?.('2 newly installed\nGet:1 a\nUnpacking a\nSetting up a\n');
+    if (installs) await vi.waitUntil(() => io.err.includes('installing linux-head'), { timeout: 30_000 });
+    return await run(command, args, options);
+  };
   expect(await prepCommand([], io, machine)).toBe(0);
-  expect(io.err).toMatch(/^\r\x1b\[K\w/);
-  expect(io.err).toMatch(steps);
-  // The last step is wiped away.
+  // The long list of packages is cut to the terminal's width.
+  expect(io.err).toMatch(/^\r*(?:\S*⠋\S*|-) installing linux-headers-6\.\S*… 50 %/);
   expect(io.err.endsWith('\r\x1b[K')).toBe(true);
+  expect(io.err).not.toContain('\n');
+});
+
+test('Ctrl-C ends it with the status of a program that SIGINT ended', async () => {
+  const machine = machineWith(NO_MODULES);
+  const interrupt = new AbortController();
+  const io = recordingIo(machine, interrupt.signal);
+  const run = machine.run.bind(machine);
+  machine.run = async (command, args, options) => {
+    if (args.includes('download')) {
+      interrupt.abort(new Interrupted('SIGINT'));
+      options?.signal?.throwIfAborted();
+    }
+    return await run(command, args, options);
+  };
+  expect(await prepCommand([], io, machine)).toBe(130);
+  expect(io.err).toContain('stap-prep: interrupted\n');
+  expect(existsSync(join(machine.cacheFolder, 'guest', RELEASE))).toBe(false);
 });
 
 describe('a bare machine that cannot load modules', () => {
