@@ -1,6 +1,6 @@
 // Finds the debug information that belongs to a program: in the file itself, in a separate file named by build id or by
-// .gnu_debuglink, the supplementary file that dwz made (.gnu_debugaltlink), and the small symbol table that
-// distributions leave in a stripped file (.gnu_debugdata). The places are those of GDB ("Separate Debug Files").
+// .gnu_debuglink, the supplementary file that dwz made (.gnu_debugaltlink, or .debug_sup of DWARF 5), and the small symbol
+// table that distributions leave in a stripped file (.gnu_debugdata). The places are those of GDB ("Separate Debug Files").
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { compressionFormat, unpackSync } from '../decompress/decompress.js';
@@ -20,11 +20,11 @@ export interface DebugLink {
   readonly crc: number;
 }
 
-/** What `.gnu_debugaltlink` says. */
+/** What `.gnu_debugaltlink` or `.debug_sup` says. */
 export interface AlternateLink {
   /** A path, relative to the file that names it where it is not absolute. */
   readonly name: string;
-  /** In hexadecimal. */
+  /** The other file's build id, or what stands for it in its own `.debug_sup`; in hexadecimal. */
   readonly buildId: string;
 }
 
@@ -38,13 +38,28 @@ export function debugLink(elf: ElfFile): DebugLink | undefined {
   return { name, crc: c.u32() };
 }
 
-/** Reads `.gnu_debugaltlink`: a name and the build id's bytes. */
+/** Reads where dwz moved entries to: `.gnu_debugaltlink`, a name and the build id's bytes, or `.debug_sup`. */
 export function alternateLink(elf: ElfFile): AlternateLink | undefined {
   const section = elf.section('.gnu_debugaltlink');
-  if (!section) return undefined;
+  if (!section) {
+    const { isSupplementary, name, checksum } = supplementarySection(elf) ?? { isSupplementary: true };
+    return isSupplementary ? undefined : { name, buildId: checksum };
+  }
   const c = new Cursor(elf.sectionBytes(section), { file: elf.name, section: section.name, base: 0 }, elf.littleEndian);
   const name = c.cstring();
   return { name, buildId: Buffer.from(c.run(c.end - c.position)).toString('hex') };
+}
+
+/** Reads `.debug_sup`, which stands in both files (DWARF 5, 7.3.6). */
+function supplementarySection(elf: ElfFile) {
+  const section = elf.section('.debug_sup');
+  if (!section) return undefined;
+  const c = new Cursor(elf.sectionBytes(section), { file: elf.name, section: section.name, base: 0 }, elf.littleEndian);
+  const version = c.u16();
+  if (version !== 5) c.fail(`version ${version} is unknown`, 0);
+  const isSupplementary = c.u8() !== 0;
+  const name = c.cstring();
+  return { isSupplementary, name, checksum: Buffer.from(c.run(c.uleb())).toString('hex') };
 }
 
 /** The path of a build id's debug file below a debug folder: `.build-id/ab/cdef….debug`. */
@@ -149,7 +164,8 @@ export function openSupplementary(elf: ElfFile, folders: readonly string[] = DEB
   for (const path of [named, ...folders.map((folder) => buildIdPath(folder, link.buildId))]) {
     if (!existsSync(path)) continue;
     const alternate = openElf(path);
-    if (alternate.buildId() === link.buildId) return new Dwarf(alternate);
+    if (alternate.buildId() === link.buildId || supplementarySection(alternate)?.checksum === link.buildId)
+      return new Dwarf(alternate);
     alternate.close();
   }
   return undefined;

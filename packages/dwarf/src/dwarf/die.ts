@@ -135,7 +135,7 @@ export class Die {
   }
 
   private supplementary() {
-    return this.unit.dwarf.supplementary ?? this.fail('the supplementary file (.gnu_debugaltlink) is missing');
+    return this.unit.dwarf.supplementary ?? this.fail('the supplementary file that dwz moved it to is missing');
   }
 
   /** A constant or offset below 2^53; undefined where it is missing, greater, or of another class. */

@@ -20,7 +20,7 @@ const KEPT_TABLES = 64;
 /** The debug information of one ELF file. */
 export class Dwarf {
   readonly elf: ElfFile;
-  /** The supplementary file that dwz moved shared entries to (.gnu_debugaltlink, DW_FORM_GNU_ref_alt). */
+  /** The supplementary file that dwz moved shared entries to (DW_FORM_ref_sup4 and the like). */
   supplementary: Dwarf | undefined;
   private readonly tables = new Map<string, AbbreviationTable>();
   private readonly loaded = new Map<Unit, Uint8Array>();

@@ -1,6 +1,6 @@
 // Debug information that lies apart from its program: build id, debug link, dwz, a packed symbol table, a server.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { dirname, join } from 'node:path';
@@ -8,6 +8,9 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
   attempt,
   buildIdPath,
+  type Die,
+  DW_AT,
+  DW_TAG,
   debugLink,
   fetchByBuildId,
   miniDebugInfo,
@@ -84,12 +87,36 @@ test('the packed symbol table of a stripped program is opened', () => {
   expect(miniDebugInfo(openElf(stripped))).toBeUndefined();
 });
 
-test.skipIf(!existsSync('/usr/bin/dwz'))('entries that dwz moved to another file are found there', () => {
-  const [a, b] = ['one', 'two'].map((name) => compile(folder.path, name, ['-O1', '-gdwarf-4']));
-  execFileSync('dwz', ['-m', join(folder.path, 'common'), a!, b!]);
-  const info = openDebugInfo(a!)!;
-  for (const unit of info.dwarf.units()) for (const die of unit.root.descendants()) void [die.fullName, die.type?.name];
+function names(path: string): string[] {
+  const info = openDebugInfo(path)!;
+  const found = [...info.dwarf.units()].flatMap((unit) => [...namesBelow(unit.root)]);
   info.close();
+  return found;
+}
+
+/** The names below an entry and of their types, those of imported units in their place. */
+function* namesBelow(die: Die): Generator<string> {
+  for (const child of die.children()) {
+    if (child.tag === DW_TAG.imported_unit) yield* namesBelow(child.reference(DW_AT.import)!);
+    else yield `${child.fullName} ${child.type?.name}`;
+    yield* namesBelow(child);
+  }
+}
+
+test.skipIf(!existsSync('/usr/bin/dwz')).each([
+  ['-gdwarf-4', [], '.gnu_debugaltlink'],
+  ['-gdwarf-5', ['--dwarf-5'], '.debug_sup'],
+])('entries that dwz moved to another file are found there (%s)', (version, option, section) => {
+  const files = ['one', 'two'].map((name) => compile(folder.path, `${name}${version}`, ['-O1', version]));
+  const before = files.map(names);
+  const common = join(folder.path, `common${version}`);
+  execFileSync('dwz', [...option, '-m', common, ...files]);
+  const after = openElf(files[0]!);
+  expect(after.section(section)).toBeDefined();
+  after.close();
+  expect(files.map((file) => names(file).sort())).toEqual(before.map((each) => each.sort()));
+  rmSync(common);
+  expect(() => names(files[0]!)).toThrow('the supplementary file that dwz moved it to is missing');
 });
 
 // ---------------------------------------------------------------------------------------------------- debuginfod
