@@ -91,7 +91,12 @@ export interface CodeFunction {
    * every call was inlined.
    */
   readonly entries: readonly CodePlace[];
-  /** Where its inlined copies begin. */
+  /**
+   * Where parts of it begin that the compiler took out of it (`NAME.part.0`): reached from its entries and inlined copies,
+   * so that a probe here as well would count a call twice.
+   */
+  readonly parts: readonly CodePlace[];
+  /** Where its inlined copies begin, each address once. */
   readonly inlined: readonly CodePlace[];
   /** How many inlined copies there are, those included that were not asked for or have no code. */
   readonly copies: number;

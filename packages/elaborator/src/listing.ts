@@ -4,7 +4,7 @@ import { type Diagnostic, hasErrors, type Outcome } from '@stapkit/pass';
 import type { CodeLocation } from './code-source.js';
 import { type DraftProbe, findCell, type LocalSymbol } from './draft.js';
 import { derive, type ElaborateOptions } from './elaborate.js';
-import type { PointVariable } from './families/family.js';
+import type { PointVariable, PointVariables } from './families/family.js';
 import { type Family, formatParts } from './families/family.js';
 import { FAMILIES } from './families/table.js';
 import { bind } from './passes/bind.js';
@@ -40,7 +40,7 @@ export function listProbes(ast: Ast, options: ElaborateOptions, variables: boole
     const locals = draft ? assignedLocals(draft) : [];
     const words = [shownName(probe)];
     for (const local of locals) words.push(`${local.name}:${findCell(local.cell).type ?? 'unknown'}`);
-    const found = probe.variables?.().variables ?? [];
+    const found = listed(probe.variables?.());
     // What a function returns comes first, then its parameters; what is not there at this place is not listed.
     const rank = ({ group }: PointVariable) => (group === 'return' ? 0 : group === 'parameter' ? 1 : 2);
     for (const variable of [...found].sort((a, b) => rank(a) - rank(b))) {
@@ -54,6 +54,13 @@ export function listProbes(ast: Ast, options: ElaborateOptions, variables: boole
     return words.join(' ');
   });
   return { value: sortedOnce(lines), diagnostics: hasErrors(diagnostics) ? diagnostics : [] };
+}
+
+/** The variables of a point, with the locals that only debug information tells of. */
+function listed(known: PointVariables | undefined): readonly PointVariable[] {
+  if (!known?.all || known.return) return known?.variables ?? [];
+  const names = new Set(known.variables.map((variable) => variable.name));
+  return [...known.variables, ...known.all().filter((variable) => !names.has(variable.name))];
 }
 
 /** An alias is listed by its own name, a point in code by what it resolved to. */

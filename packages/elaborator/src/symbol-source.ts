@@ -23,7 +23,10 @@ export interface SymbolSource {
   moduleOfFile?(path: string): string | undefined;
   /** The names nearest to a module's that was not found. */
   nearestModules?(name: string): readonly string[];
-  /** The tracepoints whose names match a pattern. */
+  /**
+   * The tracepoints whose names match a pattern, NAME or SYSTEM:NAME; of the latter those that are known to be of such a
+   * system.
+   */
   tracepoints(pattern: string): readonly TracepointFacts[];
   /**
    * The structure, union, enumeration or typedef of a name; undefined where there is none.

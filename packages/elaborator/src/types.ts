@@ -75,7 +75,7 @@ export function typeName(symbols: SymbolSource, id: number, depth = 0): string {
     case 'struct':
     case 'union':
     case 'enum':
-      return facts.name === '' ? `${facts.kind} <unknown>` : `${facts.kind} ${facts.name}`;
+      return facts.name === '' ? `${facts.kind} {...}` : `${facts.kind} ${facts.name}`;
     case 'forward':
       return `${facts.of} ${facts.name}`;
     case 'pointer': {

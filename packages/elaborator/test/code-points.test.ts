@@ -28,6 +28,7 @@ function declared(name: string, line: number, more: Partial<CodeFunction> = {}):
     line,
     external: true,
     entries: [],
+    parts: [],
     inlined: [],
     copies: more.inlined?.length ?? 0,
     withoutCode: 0,
@@ -46,6 +47,10 @@ const FUNCTIONS: readonly CodeFunction[] = [
   declared('noinstr_one', 50, {
     entries: [place('noinstr_one', 0x80, { line: 50, entry: true, unprobeable: 'it must not be instrumented' })],
   }),
+  declared('split', 45, {
+    parts: [place('split', 0x60, { line: 46, entry: true })],
+    inlined: [place('split', 0x24, { line: 45, inline: true })],
+  }),
 ];
 
 function fits(pattern: string, name: string): boolean {
@@ -61,7 +66,7 @@ const code: CodeSource = {
       (one) => {
         const entries = copies === 'inlined' ? [] : one.entries;
         const inlined = copies === 'entries' ? [] : one.inlined;
-        return entries.length + inlined.length > 0 ? [{ ...one, entries, inlined }] : [];
+        return entries.length + one.parts.length + inlined.length > 0 ? [{ ...one, entries, inlined }] : [];
       },
     ),
   statements: ({ name, lines }) =>
@@ -133,6 +138,12 @@ describe('functions', () => {
     ]);
     expect(points('kernel.function("helper").inline')).toHaveLength(2);
     expect(points('kernel.function("only_inlined").inline')).toHaveLength(1);
+  });
+
+  test('a part that the compiler took out of a function is not probed', () => {
+    expect(points('kernel.function("split")')).toEqual([expect.stringContaining('+36')]);
+    const { diagnostics } = elaborateText('probe kernel.function("split").call { println(1) }', { symbols });
+    expect(JSON.stringify(diagnostics)).toContain('is entered only in its inlined copies');
   });
 
   test('BTF serves .call and .return of what it knows', () => {

@@ -87,7 +87,7 @@ const FUNCTIONS = [
   { name: 'do_nothing', parameters: [] },
 ];
 
-function matches(pattern: string, name: string): boolean {
+export function matches(pattern: string, name: string): boolean {
   return new RegExp(`^${pattern.replace(/[.+]/g, '\\$&').replace(/\*/g, '.*').replace(/\?/g, '.')}$`).test(name);
 }
 
@@ -107,7 +107,7 @@ export const kernel: SymbolSource = {
           { name: 'state', type: INT },
         ],
       },
-    ].filter((facts) => matches(pattern, facts.name)),
+    ].filter((facts) => matches(pattern.includes(':') ? pattern : `*:${pattern}`, `${facts.system}:${facts.name}`)),
   type: (name) => (/^(?:struct )?file$/.test(name) ? STRUCT_FILE : name === 'long' ? LONG : undefined),
   typeFacts: (id) => TYPES[id] ?? { kind: 'void' },
   enumerator: (name) => (name === 'ANSWER' ? '42' : undefined),

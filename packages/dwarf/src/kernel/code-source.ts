@@ -28,6 +28,9 @@ import type {
   StatementQuery,
 } from './code-types.js';
 
+/** How the compiler names a part that it took out of a function. */
+const PART = /\.part\.\d+/;
+
 /** A function as the index or a scan of one unit has it. */
 interface Found {
   readonly name: string;
@@ -165,6 +168,8 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
     // Assemblers tell no line of a function's declaration.
     const line = found.line === 0 ? firstLine(die(first!)) : found.line;
     let withoutCode = 0;
+    let merged = 0;
+    const seen = new Set<bigint>();
     const places = (
       offsets: readonly number[],
       known: readonly (bigint | undefined)[] | undefined,
@@ -176,20 +181,30 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
           if (inline) withoutCode += 1;
           return [];
         }
+        // Copies inside one another may begin together.
+        if (inline && seen.has(address)) {
+          merged += 1;
+          return [];
+        }
+        if (inline) seen.add(address);
         // Only a function that others can call has a symbol that is surely its own.
         const symbol = !inline && external && offsets.length === 1 ? symbolName(found, die(offset)) : undefined;
         const about = { function: found.name, file: shown, line, inline, entry: !inline, scope: offset };
         return place(file, address, about, symbol) ?? [];
       });
+    const own = copies === 'inlined' ? [] : places(found.concrete, found.addresses, false);
+    const isPart = (one: CodePlace) => PART.test(file.symbolOf(BigInt(one.address), one.function) ?? '');
+    const inlined = copies === 'entries' ? [] : places(found.inlined, found.inlinedAddresses, true);
     return {
       name: found.name,
       ...(file.module === undefined ? {} : { module: file.module }),
       file: shown,
       line,
       external,
-      entries: copies === 'inlined' ? [] : places(found.concrete, found.addresses, false),
-      inlined: copies === 'entries' ? [] : places(found.inlined, found.inlinedAddresses, true),
-      copies: found.inlined.length,
+      entries: own.filter((one) => !isPart(one)),
+      parts: own.filter(isPart),
+      inlined,
+      copies: found.inlined.length - merged,
       withoutCode,
     };
   }
@@ -220,7 +235,7 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
         .sort((a, b) => a.at - b.at);
       const result = new Array<CodeFunction>(found.length);
       for (const { one, index } of ordered) result[index] = codeFunction(file, one, query.copies);
-      return result.filter((one) => one.entries.length > 0 || one.inlined.length > 0 || query.copies !== 'entries');
+      return result.filter((one) => one.entries.length > 0 || one.parts.length > 0 || query.copies !== 'entries');
     });
   }
 
@@ -325,7 +340,7 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
     const file = files.file(found.module);
     if (!file) return [];
     const result: CodeLabel[] = [];
-    for (const copy of [...found.entries, ...found.inlined]) {
+    for (const copy of [...found.entries, ...found.parts, ...found.inlined]) {
       const top = file.dwarf.dieAt(copy.scope as DebugInfoOffset);
       for (const die of ownDescendants(top)) {
         if (die.tag !== DW_TAG.label) continue;
@@ -473,7 +488,9 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
       const unit = file?.dwarf.unitForAddress(address);
       const die = unit && subprogramAt(unit, address);
       const declared = die && declarationOf(die);
-      return file && declared && codeFunction(file, { ...declared, concrete: [die.offset], inlined: [] }, 'entries');
+      if (!file || !declared) return undefined;
+      const found = codeFunction(file, { ...declared, concrete: [die.offset], inlined: [] }, 'entries');
+      return { ...found, entries: [...found.entries, ...found.parts], parts: [] };
     },
     frameOf(one) {
       const file = files.file(one.module);

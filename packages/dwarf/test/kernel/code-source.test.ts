@@ -38,7 +38,17 @@ static __attribute__((noinline)) int scaled(int v, int by)
 int barred(int v) { return sink(v) + 1; }
 void *volatile _kbl_addr_barred = barred;
 int _stext(int argc) { return outer(argc) + local(argc) + scaled(argc, 3) + scaled(argc + 1, 3); }
-int main(int argc, char **argv) { return _stext(argc); }
+static int split(int *p, int v)
+{
+  if (!p)
+    return 0;
+  for (int i = 0; i < v; i++)
+    *p += sink(i) * sink(v) + sink(*p) + sink(*p + i) - sink(i - v);
+  return sink(*p) + sink(v) * sink(*p + v) - sink(1) + sink(2);
+}
+__attribute__((noinline)) int a_use(int *p) { return split(p, 3) + 1; }
+__attribute__((noinline)) int b_use(int *p) { return split(p, sink(4)) * 2; }
+int main(int argc, char **argv) { return _stext(argc) + a_use(&argc) + b_use(argc > 1 ? &argc : 0); }
 `;
 
 const ASSEMBLY = `
@@ -116,6 +126,17 @@ test('a local function and inlined copies are counted from the start of the code
   expect(twice!.entries).toEqual([]);
   expect(twice!.inlined).toHaveLength(2);
   expect(twice!.inlined.every((one) => one.inline)).toBe(true);
+});
+
+test('what the compiler took out of a function is a part of it, and no way into it', async () => {
+  const [split] = await ask(() => kernel.code.functions({ name: 'split', copies: 'all' }));
+  expect(split!.entries).toEqual([]);
+  expect(split!.parts.map((one) => kernel.code.symbolAt(one))).toEqual(['split.part.0']);
+  expect(split!.inlined).toHaveLength(2);
+  const [called] = await ask(() => kernel.code.functions({ name: 'split', copies: 'entries' }));
+  expect(called).toMatchObject({ entries: [], copies: 2 });
+  const { address } = split!.parts[0]!;
+  expect(kernel.code.functionAt(address, undefined)!.entries).toMatchObject([{ address }]);
 });
 
 test('what the compiler renamed, and what is out of bounds to probes, is told with an index and without', async () => {

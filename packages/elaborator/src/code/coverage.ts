@@ -20,18 +20,18 @@ function countCode(
 ): FunctionCoverage | undefined {
   const { functions } = found;
   const sum = (of: (one: CodeFunction) => number) => functions.reduce((a, one) => a + of(one), 0);
-  const looked = functions.length <= MOST_LOOKED_UP ? functions.flatMap((one) => one.entries) : [];
+  const looked = functions.length <= MOST_LOOKED_UP ? functions.flatMap((one) => [...one.entries, ...one.parts]) : [];
   const variants = countVariants(looked.map((entry) => symbols.code?.symbolAt(entry) ?? ''));
   const counted = {
     point: found.point,
     functions: functions.length,
-    symbols: sum((one) => one.entries.length),
+    symbols: sum((one) => one.entries.length + one.parts.length),
     variants,
     inlined: sum((one) => one.copies),
     probed: found.probed,
     withoutCode: sum((one) => one.withoutCode),
   };
-  const all = counted.symbols + counted.inlined;
+  const all = sum((one) => one.entries.length) + counted.inlined;
   return counted.probed < all || Object.keys(variants).length > 0 ? counted : undefined;
 }
 

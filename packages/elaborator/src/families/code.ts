@@ -205,6 +205,9 @@ function codeFunctions(
   if (found.length > 0 && suffix === '.return') {
     return { fault: `function "${pattern.name}" has only inlined copies, which do not return` };
   }
+  if (found.some((one) => one.parts.length > 0) && !wildcard) {
+    return { fault: `function "${pattern.name}" is entered only in its inlined copies` };
+  }
   if (pattern.file !== undefined) {
     const named = code.functions({
       name: pattern.name,
@@ -346,7 +349,8 @@ function buildCallees(
       }
       if (level < depth) {
         if (one.inlined.length > 0) descend(name, one.inlined, outer, level + 1);
-        if (one.entries.length > 0 && chains.length > 0) descend(name, one.entries, chains, level + 1);
+        if (one.entries.length > 0 && chains.length > 0)
+          descend(name, [...one.entries, ...one.parts], chains, level + 1);
       }
     }
   };
@@ -365,11 +369,15 @@ function buildCallees(
   };
   for (const one of found) {
     const base = `${baseName(one.module)}.function("${functionText(one)}")`;
-    descend(base, [...one.entries, ...one.inlined], [], 1);
+    descend(base, [...one.entries, ...one.parts, ...one.inlined], [], 1);
   }
   if (points.length > 0) return points;
   const names = () =>
-    new Set(found.flatMap((one) => code.calls([...one.entries, ...one.inlined]).map((call) => call.callee.name)));
+    new Set(
+      found.flatMap((one) =>
+        code.calls([...one.entries, ...one.parts, ...one.inlined]).map((call) => call.callee.name),
+      ),
+    );
   return {
     fault: `no match for callee "${wanted}" of function "${pattern.name}"`,
     near: () => byLikeness(callee.name, names()),

@@ -31,17 +31,10 @@ export const tracepointFamily: Family = {
         const system = colon < 0 ? undefined : text.slice(0, colon);
         const name = colon < 0 ? text : text.slice(colon + 1);
         if (name === '') return { fault: `malformed tracepoint name "${text}"` };
-        let found = request.symbols.tracepoints(name);
-        if (system !== undefined) {
-          const glob = new RegExp(
-            `^${system
-              .replace(/[.+^${}()|\\]/g, '\\$&')
-              .replace(/\*/g, '.*')
-              .replace(/\?/g, '.')}$`,
-          );
-          // A tracepoint that no event header names may be of any system, so it stands in only where none is known to be.
-          const sure = found.filter((facts) => facts.system !== undefined && glob.test(facts.system));
-          found = sure.length > 0 ? sure : found.filter((facts) => facts.system === undefined);
+        let found = request.symbols.tracepoints(text);
+        if (found.length === 0 && system !== undefined && !/[*?[]/.test(name)) {
+          // One that no event header names may be of any system.
+          found = request.symbols.tracepoints(name).filter((facts) => facts.system === undefined);
         }
         if (found.length === 0) {
           return { fault: `no match for tracepoint "${text}"`, near: () => nearTracepoints(request, text) };

@@ -1,7 +1,8 @@
 import { parseScript } from '@stapkit/parser';
 import { expect, test } from 'vitest';
+import type { TracepointFacts } from '../../src/index.js';
 import { explain, listFunctions, listProbeAliases, listProbes, listProbeTypes } from '../../src/index.js';
-import { cleanly, elaborateText, kernel } from '../helpers.js';
+import { cleanly, elaborateText, kernel, matches } from '../helpers.js';
 
 const names = (text: string, library?: string): string[] =>
   cleanly(text, library === undefined ? {} : { library }).probes.map((probe) => probe.name);
@@ -175,11 +176,20 @@ test('holds probe points to the privilege level', () => {
   expect(elaborateText('probe begin { print(1) }', { privilege: 'stapusr' }).diagnostics).toEqual([]);
 });
 
-test('a tracepoint of an unknown system stands in only where none is known to be of the wanted one', () => {
-  const [known] = kernel.tracepoints('sched_switch');
-  const symbols = { ...kernel, tracepoints: () => [known!, { name: 'emulate_vsyscall', arguments: [] }] };
-  const names = (text: string) =>
-    elaborateText(`probe kernel.trace("${text}") { print(1) }`, { symbols }).script.probes.map((probe) => probe.name);
+test('a tracepoint of an unknown system may be of the wanted one where its name is written out', () => {
+  const all = [...kernel.tracepoints('sched_switch'), { name: 'emulate_vsyscall', arguments: [] }];
+  const symbols = {
+    ...kernel,
+    tracepoints: (pattern: string) =>
+      all.filter(({ name, system }: TracepointFacts) =>
+        pattern.includes(':') ? matches(pattern, `${system}:${name}`) : matches(pattern, name),
+      ),
+  };
+  const found = (text: string) => elaborateText(`probe kernel.trace("${text}") { print(1) }`, { symbols });
+  const names = (text: string) => found(text).script.probes.map((probe) => probe.name);
   expect(names('sched:*')).toEqual(['kernel.trace("sched:sched_switch")']);
-  expect(names('other:*')).toEqual(['kernel.trace("emulate_vsyscall")']);
+  expect(names('other:emulate_vsyscall')).toEqual(['kernel.trace("emulate_vsyscall")']);
+  for (const text of ['other:*', 'other:sched_switch']) {
+    expect(JSON.stringify(found(text).diagnostics)).toContain('no match for tracepoint');
+  }
 });
