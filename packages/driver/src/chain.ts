@@ -33,6 +33,7 @@ import { formatMemory, formatTimes, readClocks } from './measure.js';
 import type { StapOptions } from './options.js';
 import { hostArchitecture, type Place } from './place.js';
 import type { Reporter } from './reporter.js';
+import { systemWords } from './system-words.js';
 import { translationCache } from './translation-cache.js';
 import { LANGUAGE_VERSION } from './version.js';
 
@@ -433,7 +434,7 @@ export async function readScripts(options: StapOptions, io: CommandIo): Promise<
         code: 'driver/script',
         severity: 'error',
         class: 'usage',
-        message: `Input file '${options.script.path}' can't be read: ${(error as Error).message}`,
+        message: `Input file '${options.script.path}' can't be read: ${systemWords(error)}`,
         hints: [
           ...nearestNames(options.script.path, ['explain', 'types', 'vm', 'completion'], 1).map(
             (name) => `did you mean the command stap ${name}?`,

@@ -9,7 +9,7 @@ import { versionText } from './version.js';
 export type CommandLine =
   | { readonly kind: 'run'; readonly options: StapOptions }
   | { readonly kind: 'help' }
-  | { readonly kind: 'text'; readonly text: string };
+  | { readonly kind: 'text'; readonly text: string; readonly status: number };
 
 /** What stands around a command line. */
 export interface CommandLineSurroundings {
@@ -34,7 +34,7 @@ export function parseCommandLine(
   argv: readonly string[],
   { env = {}, rc = [] }: CommandLineSurroundings = {},
 ): CommandLine {
-  if (argv.length === 0) return { kind: 'text', text: shortUsage() };
+  if (argv.length === 0) return { kind: 'text', text: shortUsage(), status: 1 };
   const subcommand = SUBCOMMANDS.find((name) => name === argv[0]);
   if (subcommand) return parseSubcommand(subcommand, argv.slice(1), env);
   const settings = {
@@ -46,7 +46,7 @@ export function parseCommandLine(
   const got = getOptions([...rc, ...argv], STAP_OPTIONS, settings);
   // An option that is misspelt is told of first; help and version come before all that may be missing.
   if (got.values.has('h')) return { kind: 'help' };
-  if (got.values.has('V')) return { kind: 'text', text: `${versionText()}\n` };
+  if (got.values.has('V')) return { kind: 'text', text: `${versionText()}\n`, status: 0 };
   return { kind: 'run', options: toOptions(new Values(got), env) };
 }
 

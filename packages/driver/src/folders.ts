@@ -14,6 +14,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { DiagnosticError } from '@stapkit/pass';
+import { systemWords } from './system-words.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -54,7 +55,7 @@ function makeFolder(folder: string): void {
       code: 'driver/cache',
       severity: 'error',
       class: 'usage',
-      message: `the cache folder ${folder} can't be made: ${(error as Error).message}`,
+      message: `the cache folder ${folder} can't be made: ${systemWords(error)}`,
       hints: ['$XDG_CACHE_HOME or $SYSTEMTAP_DIR names another place'],
     });
   }
@@ -133,7 +134,7 @@ export async function makeTemporaryFolder(parent: string | undefined): Promise<s
       code: 'driver/temporary',
       severity: 'error',
       class: 'usage',
-      message: `cannot make a temporary folder in ${base}: ${(error as Error).message}`,
+      message: `cannot make a temporary folder in ${base}: ${systemWords(error)}`,
       hints: ['--tmpdir=DIR or $TMPDIR names another place'],
     });
   }

@@ -10,6 +10,7 @@ import { packageFolder } from './folders.js';
 import type { CommandIo } from './io.js';
 import type { Place } from './place.js';
 import { Interrupted } from './process-io.js';
+import { systemWords } from './system-words.js';
 
 type GuestPlace = Extract<Place, { where: 'guest' }>;
 
@@ -148,7 +149,7 @@ function cannotWrite(path: string, error: unknown): DiagnosticError {
     code: 'driver/output',
     severity: 'error',
     class: 'usage',
-    message: `cannot write ${path}: ${(error as Error).message}`,
+    message: `cannot write ${path}: ${systemWords(error)}`,
   });
 }
 

@@ -7,6 +7,7 @@ import type { BuiltModule } from '@stapkit/kbuild';
 import type { Ast } from '@stapkit/parser';
 import { DiagnosticError } from '@stapkit/pass';
 import type { CModule } from '@stapkit/translator';
+import { systemWords } from './system-words.js';
 
 /** One pass's result, with the pass's number. */
 export type Intermediate =
@@ -41,7 +42,7 @@ export async function writeIntermediate(path: string, intermediate: Intermediate
       code: 'driver/emit',
       severity: 'error',
       class: 'usage',
-      message: `cannot write ${path}: ${(error as Error).message}`,
+      message: `cannot write ${path}: ${systemWords(error)}`,
     });
   }
 }
@@ -66,7 +67,7 @@ export async function readIntermediate(path: string): Promise<Intermediate> {
   try {
     text = await readFile(path === '-' ? '/dev/stdin' : path, 'utf8');
   } catch (error) {
-    fail(`cannot read: ${(error as Error).message}`);
+    fail(`cannot read: ${systemWords(error)}`);
   }
   let file: { format?: unknown; version?: unknown; pass?: unknown; ir?: unknown } | null = null;
   try {

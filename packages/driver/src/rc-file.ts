@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'shell-quote';
+import { systemWords } from './system-words.js';
 import { usage } from './usage.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -26,7 +27,7 @@ export function readRc(env: Environment): string[] {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT' || code === 'ENOTDIR') return [];
-    throw usage('rc', `${path} can't be read: ${(error as Error).message}`);
+    throw usage('rc', `${path} can't be read: ${systemWords(error)}`);
   }
   return text.split('\n').flatMap((line, index) => readLine(line, env, `${path}:${index + 1}`));
 }

@@ -41,7 +41,7 @@ export async function stapCommand(argv: readonly string[], io: CommandIo): Promi
     }
     if (line.kind === 'text') {
       await io.stdout(line.text);
-      return argv.length === 0 ? 1 : 0;
+      return line.status;
     }
     options = line.options;
   } catch (error) {

@@ -104,7 +104,7 @@ test('goes on without a folder that is not there, and without a cache that canno
     architecture: 'x86_64',
     cacheFolder: join(folder, 'file'),
   });
-  expect(diagnostics[0]?.message).toMatch(/^cannot read the tapset folder ".*nothing": ENOENT$/);
+  expect(diagnostics[0]?.message).toMatch(/^cannot read the tapset folder ".*nothing": no such file or directory$/);
   expect(value.names('function')).toEqual(['f']);
 });
 

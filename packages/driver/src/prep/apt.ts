@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ToolResult } from '@stapkit/kbuild';
 import { type Diagnostic, DiagnosticError, type PassContext } from '@stapkit/pass';
+import { systemWords } from '../system-words.js';
 import type { Machine } from './machine.js';
 
 const ENVIRONMENT = { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };
@@ -124,7 +125,7 @@ export async function unpackPackages(
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined || error instanceof DiagnosticError) throw error;
-    throw new DiagnosticError(prepFault('unwritable', `cannot write ${into}: ${(error as Error).message}`));
+    throw new DiagnosticError(prepFault('unwritable', `cannot write ${into}: ${systemWords(error)}`));
   } finally {
     for (const folder of [fetched, beside, `${beside}.old`]) {
       if (existsSync(folder)) rmSync(folder, { recursive: true, force: true });

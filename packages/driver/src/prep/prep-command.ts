@@ -8,6 +8,7 @@ import type { CommandIo } from '../io.js';
 import { prepManual } from '../manual/prep-manual.js';
 import { interruptedStatus } from '../process-io.js';
 import { createProgress } from '../progress.js';
+import { systemWords } from '../system-words.js';
 import { checkPreparation, type PreparationOptions, type PreparationReport } from './check.js';
 import { below, type Machine, thisMachine } from './machine.js';
 import { fetchKernelPackages, type OtherKernelOptions } from './other-suite.js';
@@ -93,7 +94,7 @@ function installForAll(machine: Machine, ctx: PassContext): void {
       code: 'driver/manual',
       severity: 'warning',
       class: 'run',
-      message: `the manual pages can't be installed below ${share}: ${(error as Error).message}`,
+      message: `the manual pages can't be installed below ${share}: ${systemWords(error)}`,
       hints: ['stap-prep --manual DIR puts them elsewhere'],
     });
   } finally {
