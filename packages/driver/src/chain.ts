@@ -418,6 +418,12 @@ function readKernelConfig(place: Place): Map<string, string> {
   return values;
 }
 
+/** SystemTap's word for what is not there, and the system's for all else. */
+function whyUnread(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === 'ENOENT' ? 'is missing' : `can't be read: ${systemWords(error)}`;
+}
+
 /** The texts that the command line names, `-E` scripts last. */
 export async function readScripts(options: StapOptions, io: CommandIo): Promise<SourceText[]> {
   const scripts: SourceText[] = [];
@@ -434,7 +440,7 @@ export async function readScripts(options: StapOptions, io: CommandIo): Promise<
         code: 'driver/script',
         severity: 'error',
         class: 'usage',
-        message: `Input file '${options.script.path}' can't be read: ${systemWords(error)}`,
+        message: `Input file '${options.script.path}' ${whyUnread(error)}`,
         hints: [
           ...nearestNames(options.script.path, ['explain', 'types', 'vm', 'completion'], 1).map(
             (name) => `did you mean the command stap ${name}?`,

@@ -260,6 +260,11 @@ function checkTogether(values: Values): void {
   exclude('vm', 'remote', ': each says where to run');
   exclude('disable-cache', 'poison-cache', '');
   exclude('l', 'L', '');
+  // stap(1), "COMMAND LINE OPTION RESTRICTIONS".
+  const level = values.has('unprivileged') ? 'stapusr' : values.text('privilege');
+  if (values.has('g') && (level === 'stapusr' || level === 'stapsys')) {
+    throw usage('conflict', `You can't specify -g and --privilege=${level} together.`);
+  }
   if (!values.has('b')) needs('S', 'o', 'it limits the size of output files');
   needs('remote-prefix', 'remote', 'there is nothing to prefix');
   const size = values.text('S');

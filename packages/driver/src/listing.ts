@@ -25,7 +25,9 @@ export async function runListing(settings: ChainSettings): Promise<number> {
   const frontEnd = new FrontEnd(settings);
   if (options.dump) {
     const lines =
-      options.dump === 'probe-types' ? listProbeTypes() : await dumpTapset(frontEnd, options.dump, context, settings);
+      options.dump === 'probe-types'
+        ? listProbeTypes(undefined, options.privilege)
+        : await dumpTapset(frontEnd, options.dump, context, settings);
     await print(settings, lines);
     return 0;
   }

@@ -129,12 +129,12 @@ async function runPasses(settings: ChainSettings, start: Intermediate | undefine
   return await runLastPass(settings, intermediate.ir);
 }
 
-/** What `-p1` to `-p4` print: the script parsed, the script elaborated (with `-v` the bodies too), the C, the module's path (stap(1)). */
+/** What `-p1` to `-p4` print: the script parsed (with `-v` the tapset's files in use, too), the script elaborated (with `-v` its bodies, too), the C, the module's path (stap(1)). */
 async function printIntermediate(intermediate: Intermediate, io: CommandIo, options: StapOptions): Promise<void> {
   switch (intermediate.pass) {
     case 1: {
       const { formatParse } = await import('@stapkit/parser');
-      await io.stdout(formatParse(intermediate.ir));
+      await io.stdout(formatParse(intermediate.ir, { library: options.verbosity[0] > 0 }));
       return;
     }
     case 2: {

@@ -164,10 +164,8 @@ export const messages = {
     error('too-deep', 'the script is nested too deeply', undefined, {
       hints: ['split it with local variables or functions'],
     }),
-  privilege: (level: string, token: Token) =>
-    error('privilege', `probe point is not allowed for --privilege=${level}`, token, {
-      hints: ['run as a member of the group stapdev, or as root'],
-    }),
+  privilege: (level: string, token: Token): RelatedPlace =>
+    place(`probe point is not allowed for --privilege=${level}`, token),
   modifiedInForeach: (name: string, token: Token) =>
     error('foreach-change', `variable '${name}' modified during 'foreach' iteration`, token),
   callModifiesForeach: (name: string, token: Token) =>

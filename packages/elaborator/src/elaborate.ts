@@ -11,7 +11,7 @@ import { formatElaborated } from './format-elaborated.js';
 import { bind } from './passes/bind.js';
 import { checkAssigned } from './passes/check-assigned.js';
 import { checkForeach } from './passes/check-foreach.js';
-import { checkFunctions, checkPrivilege } from './passes/check-privilege.js';
+import { checkFunctions } from './passes/check-functions.js';
 import { checkWatchpoints } from './passes/check-watchpoints.js';
 import { type DerivedProbes, deriveProbes } from './passes/derive-probes.js';
 import { infer } from './passes/infer.js';
@@ -97,6 +97,7 @@ export function derive(ast: Ast, options: ElaborateOptions, listing = false): De
     families: [...FAMILIES, ...(options.families ?? [])],
     symbols: options.symbols,
     guru: options.guru ?? false,
+    ...(options.privilege === undefined ? {} : { privilege: options.privilege }),
     ...(options.languageVersion === undefined ? {} : { languageVersion: options.languageVersion }),
     listing,
     tokens: tokenNamer(texts),
@@ -119,7 +120,6 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
   if (options.symbols.code?.pending) return { value: emptyScript(ast, options), diagnostics };
   add(derived.diagnostics);
   after?.('derive-probes', () => printDerived(derived));
-  add(checkPrivilege(derived, options, tokens));
   add(checkWatchpoints(derived, tokens));
 
   const coverage = derived.coverage.flatMap((one) => countCoverage(one, options.symbols) ?? []);

@@ -94,8 +94,13 @@ function assignedLocals(probe: DraftProbe): LocalSymbol[] {
 /**
  * What `--dump-probe-types` prints: every probe point pattern of the families.
  */
-export function listProbeTypes(families: readonly Family[] = FAMILIES): readonly string[] {
-  const patterns = new Set(families.flatMap((family) => family.points.map((point) => point.pattern)));
+export function listProbeTypes(
+  families: readonly Family[] = FAMILIES,
+  privilege: 'stapusr' | 'stapsys' | 'stapdev' = 'stapdev',
+): readonly string[] {
+  const points = families.flatMap((family) => family.points);
+  const allowed = privilege === 'stapusr' ? points.filter((point) => point.privilege === 'stapusr') : points;
+  const patterns = new Set(allowed.map((point) => point.pattern));
   return [...patterns].sort(comparePatterns);
 }
 

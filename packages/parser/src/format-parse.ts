@@ -8,11 +8,11 @@ import { stringLiteral } from './lexical/literals.js';
  *
  * @param ast pass 1's output
  * @param options `library` adds the library files, as `-v` does
- * @returns the text with its final newline
+ * @returns the text with its final newline; an empty line stands behind the scripts, and behind each library file
  */
 export function formatParse(ast: Ast, options: { readonly library?: boolean } = {}): string {
-  const files = options.library ? [...ast.user, ...ast.library] : ast.user;
-  return `# parse tree dump\n${files.map(formatFile).join('')}`;
+  const library = options.library ? ast.library.map((file) => `${formatFile(file)}\n`) : [];
+  return `# parse tree dump\n${ast.user.map(formatFile).join('')}\n${library.join('')}`;
 }
 
 /** Formats one file; declarations come in SystemTap's order: embedded code, globals, aliases, probes, functions. */

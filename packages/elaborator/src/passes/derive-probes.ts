@@ -66,6 +66,8 @@ export interface DeriveOptions {
   readonly families: readonly Family[];
   readonly symbols: SymbolSource;
   readonly guru: boolean;
+  /** `--privilege`; `stapdev` where it is left out. */
+  readonly privilege?: 'stapusr' | 'stapsys' | 'stapdev';
   /** `--compatible` */
   readonly languageVersion?: string;
   /** Points are only shown (`-l`), so they are to be as exact as can be. */
@@ -385,6 +387,12 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
   ): void {
     const first = taken[0];
     const token = first ? options.tokens.token(first) : options.tokens.token(point);
+    // Those of the lowest level may use what its family says (stap(1), "PROBE RESTRICTIONS"), those above it all points.
+    if (options.privilege === 'stapusr' && pattern.privilege !== 'stapusr') {
+      const last = taken[taken.length - 1];
+      reasons.push(() => messages.privilege('stapusr', last ? options.tokens.token(last) : token));
+      return;
+    }
     const long = taken.find(
       (part) => part.argument?.kind === 'string' && part.argument.value.length > LONGEST_ARGUMENT,
     );

@@ -171,9 +171,24 @@ test('lists types, aliases and functions as the --dump options do', () => {
 });
 
 test('holds probe points to the privilege level', () => {
-  const { messages } = elaborateText('probe kernel.function("vfs_read") { print(1) }', { privilege: 'stapusr' });
-  expect(messages[0]).toMatch(/not allowed for --privilege=stapusr/);
-  expect(elaborateText('probe begin { print(1) }', { privilege: 'stapusr' }).diagnostics).toEqual([]);
+  const refused = (text: string) =>
+    elaborateText(`probe ${text} { print(1) }`, { privilege: 'stapusr' }).diagnostics.flatMap((one) =>
+      (one.related ?? []).map(({ message }) => message),
+    );
+  const reason = 'probe point is not allowed for --privilege=stapusr: ';
+  expect(refused('kernel.function("vfs_read")')).toEqual([`${reason}identifier 'function'`]);
+  expect(refused('kernel.trace("sched_switch")')).toEqual([`${reason}identifier 'trace'`]);
+  expect(refused('timer.profile')).toEqual([`${reason}identifier 'profile'`]);
+  expect(refused('perf.sw.cpu_clock')).toHaveLength(1);
+  // Every one that stap(1) lists, and an optional one that is left out.
+  const open = ['begin', 'begin(3)', 'end', 'end(3)', 'error', 'error(3)', 'never', 'timer.jiffies(5)', 'timer.hz(5)'];
+  const units = ['s', 'sec', 'ms', 'msec', 'us', 'usec', 'ns', 'nsec'].map(
+    (unit) => `timer.${unit}(${unit.startsWith('n') ? 100_000 : 1000})`,
+  );
+  expect(refused([...open, ...units, 'timer.s(1).randomize(1)', 'timer.profile ?'].join(', '))).toEqual([]);
+  // Members of stapsys use all points.
+  const all = 'probe kernel.function("vfs_read"), kernel.trace("sched_switch"), timer.profile { print(1) }';
+  expect(elaborateText(all, { privilege: 'stapsys' }).diagnostics).toEqual([]);
 });
 
 test('a tracepoint of an unknown system may be of the wanted one where its name is written out', () => {
