@@ -66,7 +66,7 @@ function listed(known: PointVariables | undefined): readonly PointVariable[] {
 /** An alias is listed by its own name, a point in code by what it resolved to. */
 function shownName(probe: DerivedProbe): string {
   const isAlias = probe.chain.some((step) => step.how === 'alias');
-  return isAlias ? probe.written : probe.name.replace(/[?!]$/, '');
+  return isAlias ? probe.written : probe.name;
 }
 
 function sortedOnce(lines: readonly string[]): string[] {

@@ -38,12 +38,29 @@ export function infer(draft: Draft, skipBadVariables = false): Diagnostic[] {
     return node.kind === 'local' || node.kind === 'global' || node.kind === 'element' || node.kind === 'call';
   }
 
+  function isLiteral(node: DraftExpression): boolean {
+    return node.kind === 'number' || node.kind === 'string';
+  }
+
   /** A literal is what it is: where another type is wanted, SystemTap words it from the literal's side. */
   function supply(node: DraftExpression, type: DraftType): void {
     const own = findCell(node.cell).type;
-    if ((node.kind === 'number' || node.kind === 'string') && own !== undefined && own !== type) {
+    if (isLiteral(node) && own !== undefined && own !== type) {
       report(messages.typeMismatch(own, type, node.token));
     } else expect(node, type);
+  }
+
+  /** Where parameters got their types from what is passed. */
+  const argumentPlaces = new Set<Token>();
+
+  /** A literal against the type that a parameter got from the body or from another call is told as an index would be. */
+  function pass(argument: DraftExpression, index: number, root: Cell, declared: Token): void {
+    const own = findCell(argument.cell).type;
+    const { type, place } = root;
+    if (!isLiteral(argument) || own === undefined || own === type || !place || place === declared)
+      supply(argument, type!);
+    else if (argumentPlaces.has(place)) report(messages.indexTypeMismatch(index, own, argument.token, type!, place));
+    else report(messages.indexTypeMismatch(index, type!, place, own, argument.token));
   }
 
   function expect(node: DraftExpression, type: DraftType): void {
@@ -151,10 +168,11 @@ export function infer(draft: Draft, skipBadVariables = false): Diagnostic[] {
           const own = findCell(argument.cell);
           const root = findCell(parameter.cell);
           if (own.type === 'stats') report(messages.invalidType('stats', argument.token));
-          else if (root.type !== undefined) supply(argument, root.type);
+          else if (root.type !== undefined) pass(argument, index, root, parameter.token);
           else if (own.type !== undefined) {
             root.type = own.type;
             root.place = argument.token;
+            argumentPlaces.add(argument.token);
           } else join(own, root, argument.token);
         }
         return;
@@ -168,7 +186,9 @@ export function infer(draft: Draft, skipBadVariables = false): Diagnostic[] {
       case 'comparison':
         expression(node.left);
         expression(node.right);
-        agree(node.left, node.right);
+        // Of two literals the first is at fault.
+        if (isLiteral(node.left) && isLiteral(node.right)) expect(node.left, findCell(node.right.cell).type!);
+        else agree(node.left, node.right);
         return;
       case 'logical':
         value(node.left, 'long');
@@ -305,8 +325,13 @@ export function infer(draft: Draft, skipBadVariables = false): Diagnostic[] {
         const root = findCell(node.function.result);
         if (own.type === 'stats') report(messages.invalidType('stats', node.value.token));
         else if (own.type !== undefined && root.type !== undefined && own.type !== root.type) {
-          if (node.value.kind === 'number' || node.value.kind === 'string') supply(node.value, root.type);
-          else {
+          const isDeclared = root.place === node.function.token;
+          if (isDeclared && isLiteral(node.value)) {
+            supply(node.value, root.type);
+          } else if (isDeclared && node.value.kind === 'local' && own.place === node.value.symbol.token) {
+            // Both are declared, so neither was inferred.
+            report(messages.typeMismatch(root.type, own.type, node.value.token));
+          } else {
             report(
               isSymbol(node.value)
                 ? messages.typeMismatchSymbol(root.type, node.value.token, own.type, own.place)
@@ -316,6 +341,9 @@ export function infer(draft: Draft, skipBadVariables = false): Diagnostic[] {
         } else if (root.type === undefined && own.type !== undefined) {
           root.type = own.type;
           root.place = node.value.token;
+        } else if (root.type !== undefined && own.type === undefined) {
+          own.type = root.type;
+          own.place = node.value.token;
         } else join(root, own, node.value.token);
         break;
       }

@@ -456,19 +456,19 @@ function readName(reader: Reader): Expression {
   if (behind.symbol === '(') {
     if (PRINT_NAMES.has(name)) return readPrint(reader, token);
     reader.take();
-    const args = readArguments(reader);
+    const args = readArguments(reader, "expected one of ') ,'");
     return { kind: 'call', ...reader.place(token), name, nameSpan: token.span, arguments: args };
   }
   if (PRINT_NAMES.has(name)) return reader.fail('expected', "expected '('");
   const identifier: Identifier = { kind: 'identifier', ...reader.place(token), name };
   if (behind.symbol !== '[') return identifier;
-  const keys = readKeys(reader);
+  const keys = readKeys(reader, BAD_INDEX);
   reader.raise(reader.height);
   return { kind: 'array-element', ...reader.place(token), array: identifier, keys };
 }
 
-/** The arguments of a call, behind the parenthesis, which may be empty. */
-function readArguments(reader: Reader, checkFirst?: (argument: Expression) => void): Expression[] {
+/** The arguments of a call, behind the parenthesis, which may be empty; `expected` is what SystemTap says of a bad end. */
+function readArguments(reader: Reader, expected: string, checkFirst?: (argument: Expression) => void): Expression[] {
   const args: Expression[] = [];
   let height = 0;
   if (!reader.accept(')')) {
@@ -478,15 +478,17 @@ function readArguments(reader: Reader, checkFirst?: (argument: Expression) => vo
       args.push(argument);
       height = Math.max(height, reader.height);
       if (reader.accept(')')) break;
-      if (!reader.accept(',')) reader.fail('expected', "expected ',' or ')'");
+      if (!reader.accept(',')) reader.fail('expected', expected);
     }
   }
   reader.raise(height);
   return args;
 }
 
+const BAD_INDEX = "expected one of '] ,'";
+
 /** `[a, *, b]` */
-export function readKeys(reader: Reader): (Expression | null)[] {
+export function readKeys(reader: Reader, expected = "expected ',' or ']'"): (Expression | null)[] {
   reader.expect('[');
   const keys: (Expression | null)[] = [];
   let height = 0;
@@ -499,7 +501,7 @@ export function readKeys(reader: Reader): (Expression | null)[] {
       height = Math.max(height, reader.height);
     }
     if (reader.accept(']')) break;
-    if (!reader.accept(',')) reader.fail('expected', "expected ',' or ']'");
+    if (!reader.accept(',')) reader.fail('expected', expected);
   }
   reader.height = height;
   return keys;
@@ -521,7 +523,7 @@ function readPrint(reader: Reader, token: ScriptToken): Expression {
   // A whole histogram can be printed, by itself.
   const histogram = !formatted && !delimited && isHistogram(first) ? first : undefined;
   if (histogram) reader.printed = histogram;
-  const args = readArguments(reader, (argument) => {
+  const args = readArguments(reader, "expected one of ', )'", (argument) => {
     const alone = argument.kind === 'histogram' && reader.token.symbol === ')';
     if (histogram && reader.bare === histogram && !alone) bareHistogram(reader, histogram);
   });
@@ -756,7 +758,7 @@ function readHistogramElement(reader: Reader, token: ScriptToken): HistogramOper
     return array;
   }
   const { height } = reader;
-  const keys = readKeys(reader);
+  const keys = readKeys(reader, BAD_INDEX);
   reader.raise(Math.max(height, reader.height));
   return { kind: 'array-element', ...reader.place(token), array, keys };
 }
