@@ -5,6 +5,8 @@ import type { Readable } from 'node:stream';
 export interface CommandIo {
   /** Writes bytes or text to standard output; resolves when more may be written. */
   stdout(chunk: Uint8Array | string): void | Promise<void>;
+  /** Why nothing more can be written to standard output, where that is so. */
+  readonly outputFault?: () => Error | undefined;
   /** Writes text to standard error. */
   stderr(text: string): void;
   readonly stdin: Readable;

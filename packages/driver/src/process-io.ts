@@ -31,7 +31,9 @@ export function processIo(): CommandIo {
     else graceful.abort(new Interrupted(signalName));
   };
   for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupt(name));
-  process.stdout.on('error', () => {
+  let outputFault: Error | undefined;
+  process.stdout.on('error', (error) => {
+    outputFault ??= error;
     if (!graceful.signal.aborted) interrupt('SIGPIPE');
   });
   process.stderr.on('error', () => {});
@@ -50,6 +52,7 @@ export function processIo(): CommandIo {
         process.stdout.on('error', done);
       });
     },
+    outputFault: () => outputFault,
     stderr: (text) => {
       process.stderr.write(text);
     },

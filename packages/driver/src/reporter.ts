@@ -10,6 +10,7 @@ import {
 } from '@stapkit/pass';
 import type { CommandIo } from './io.js';
 import { createProgress } from './progress.js';
+import { systemWords } from './system-words.js';
 
 export interface ReporterOptions {
   readonly color: 'auto' | 'always' | 'never';
@@ -75,4 +76,21 @@ export function createReporter(io: CommandIo, options: ReporterOptions): Reporte
       },
     }),
   };
+}
+
+/**
+ * Tells, once, of a standard output that took no more, as on a full disk. A reader that has gone away wanted no more.
+ *
+ * @returns true where that is so
+ */
+export function reportOutputFault(reporter: Reporter, io: CommandIo): boolean {
+  const fault = io.outputFault?.() as NodeJS.ErrnoException | undefined;
+  if (!fault || fault.code === 'EPIPE') return false;
+  reporter.report({
+    code: 'driver/output',
+    severity: 'error',
+    class: 'run',
+    message: `writing to standard output failed: ${systemWords(fault)}`,
+  });
+  return true;
 }

@@ -6,7 +6,7 @@ import type { CommandIo } from './io.js';
 import type { StapOptions } from './options.js';
 import { interruptedStatus } from './process-io.js';
 import { rcFile, readRc } from './rc-file.js';
-import { createReporter, type Reporter } from './reporter.js';
+import { createReporter, type Reporter, reportOutputFault } from './reporter.js';
 import { versionText } from './version.js';
 
 /**
@@ -67,7 +67,7 @@ function helpNotes(env: CommandIo['env']): string[] {
 /** Turns what a run throws into an exit status: a user's or machine's fault is reported, only our own bugs go on. */
 async function guarded(reporter: Reporter, io: CommandIo, run: () => Promise<number>): Promise<number> {
   try {
-    return await run();
+    return withOutputFault(await run(), reporter, io);
   } catch (error) {
     reporter.progress.finish();
     if (error instanceof DiagnosticError) {
@@ -75,9 +75,13 @@ async function guarded(reporter: Reporter, io: CommandIo, run: () => Promise<num
       return 1;
     }
     const status = interruptedStatus(io.signal);
-    if (status !== undefined) return status;
+    if (status !== undefined) return withOutputFault(status, reporter, io);
     throw error;
   } finally {
     reporter.progress.finish();
   }
+}
+
+function withOutputFault(status: number, reporter: Reporter, io: CommandIo): number {
+  return reportOutputFault(reporter, io) ? 1 : status;
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connectGuest } from '@stapkit/vm';
 import { describe, expect, test } from 'vitest';
-import { ONE_LINER, root, scratchFolder, stap } from './harness.js';
+import { command, ONE_LINER, root, scratchFolder, stap } from './harness.js';
 
 const guestFolder = process.env['STAPKIT_GUEST']!;
 
@@ -169,6 +169,18 @@ describe('bad input and bad weather', () => {
     expect(ended.stderr).toMatch(/<input>:[23]/);
     expect(ended.stderr).toContain('Pass 4: compilation failed.');
     expect(ended.stderr).not.toMatch(noTrace);
+  });
+
+  test('a full disk behind standard output is told of, a reader that has gone is not', async () => {
+    const script = `${join(root, 'stap')} --vm -e 'probe begin { println("x") exit() }'`;
+    const full = await command(['sh', '-c', `${script} >/dev/full`]);
+    expect(full.status).toBe(1);
+    expect(full.stderr).toContain('ERROR: writing to standard output failed: no space left on device\n');
+    const printed = await command(['sh', '-c', `${join(root, 'stap')} -p1 -e 'probe begin { exit() }' >/dev/full`]);
+    expect(printed).toMatchObject({ status: 1, stderr: expect.stringContaining('no space left on device') });
+    const endless = `${join(root, 'stap')} --vm -e 'probe timer.ms(1) { println("line") }'`;
+    const head = await command(['sh', '-c', `${endless} | head -1`]);
+    expect(head).toMatchObject({ status: 0, stdout: 'line\n', stderr: '' });
   });
 
   test('a cache folder that can not be written is named, and nothing else breaks', async () => {

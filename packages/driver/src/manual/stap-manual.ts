@@ -61,6 +61,12 @@ export const stapManual: ProgramManual = {
       ],
     },
     {
+      title: 'SIGNALS',
+      paragraphs: [
+        'SIGINT (Ctrl-C), SIGTERM and SIGHUP end the run in good order: the end probes run, and their output comes. A second one does not wait for it. SIGQUIT (Ctrl-\\) detaches where the script runs on this machine: the probes go on, and `staprun -A NAME` attaches again. SIGUSR2 goes on in the next output file.',
+      ],
+    },
+    {
       title: 'EXIT STATUS',
       paragraphs: [
         '0 where the script ran, or came through the pass that `-p` names, or where a listing has something to list. 1 where anything failed, and with `--strict` where anything was lost. A run that is interrupted by Ctrl-C has succeeded. Before pass 5 a signal gives 128 and its number.',

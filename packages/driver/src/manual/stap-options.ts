@@ -189,7 +189,7 @@ export const STAP_OPTIONS = [
     repeats: true,
     help: 'know the source lines of the kernel module OBJECT, a name or a .ko file',
     manual: [
-      'For `symfileline` and its like, which know the lines of the kernel and of the modules that are probed without being told. The names of addresses need nothing: the running kernel itself knows them. Programs and libraries are accepted, and nothing to do: see `--ldd`.',
+      'Know the source lines of OBJECT too, the name of a kernel module or a .ko file: for `symfileline` and its like, which know the lines of the kernel and of the modules that are probed without being told. The names of addresses need nothing: the running kernel itself knows them. Programs and libraries are accepted, and nothing to do: see `--ldd`.',
     ],
     complete: 'file',
     group: TARGET,
