@@ -92,7 +92,8 @@ test('Ctrl-C ends all in good order; --remote-prefix counts the machines; -o tak
   expect(sorted(ended.stdout)).toEqual(['0: down', '0: up', '1: down', '1: up']);
   for (const guest of guests) expect(await nothingLeft(guest)).toBe('gone\n');
   const kept = join(folder, 'out');
-  const here = ['--remote', 'root@guest0', '-o', kept, '-e', 'probe begin { println("kept") exit() }'];
+  const named = ['-r', guests[0]!.release];
+  const here = ['--remote', 'root@guest0', ...named, '-o', kept, '-e', 'probe begin { println("kept") exit() }'];
   expect(await elsewhere(here)).toMatchObject({ status: 0, stdout: '', stderr: '' });
   expect(readFileSync(kept, 'utf8')).toBe('kept\n');
 });
@@ -161,6 +162,9 @@ test('faults are told with the machine’s name, and the status is 1', async () 
   const unknown = await elsewhere(['--remote', 'root@no-such-host.invalid', ...script]);
   expect(unknown).toMatchObject({ status: 1, stdout: '' });
   expect(unknown.stderr).toContain("root@no-such-host.invalid: can't be reached: ssh: Could not resolve hostname");
+  const other = await elsewhere(['--remote', 'root@guest0', '-r', '9.9.9-other', ...script]);
+  expect(other).toMatchObject({ status: 1, stdout: '' });
+  expect(other.stderr).toContain(`root@guest0: its kernel is ${guests[0]!.release}, not 9.9.9-other as -r says`);
   const failed = await elsewhere([...BOTH, '-e', 'probe begin { if (remote_id()) error("no") exit() }']);
   expect(failed).toMatchObject({ status: 1, stderr: expect.stringContaining('root@guest1: ERROR: no') });
   for (const guest of guests) expect(await nothingLeft(guest)).toBe('gone\n');
