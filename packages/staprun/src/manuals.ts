@@ -31,7 +31,7 @@ const STAPRUN_OPTIONS: readonly OptionEntry[] = [
     complete: 'command',
     group: RUN,
   },
-  { short: 'x', value: 'PID', help: 'target() is PID', complete: 'pid', group: RUN },
+  { short: 'x', value: 'PID', help: 'set target() to PID, the pid of a process', complete: 'pid', group: RUN },
   {
     short: 'G',
     value: 'NAME=VALUE',
