@@ -11,6 +11,8 @@
  *             of one (a reader's buffer is at least STAPKIT_BATCH_MAX bytes). 0 bytes: the run is over and everything
  *             has been delivered. Several CPUs' records come one CPU after the other; each batch ends with a
  *             WATERMARK, and sorting by (stamp, cpu, position in the stream) up to it restores the one true order.
+ *             While begin, end or error probes run, in the first thread of the process that sent the command, nobody
+ *             there may be able to read again: a reader with room for several batches gets several in one read then.
  *   sites     read by staprun: the module's description as JSON: print sites, probes, names (see ModuleDescription in
  *             packages/translator/src/description.ts).
  *
@@ -33,6 +35,8 @@
 
 #define STAPKIT_PROTOCOL_VERSION 1
 #define STAPKIT_BATCH_MAX (256 * 1024)
+/* The most that a read gives. */
+#define STAPKIT_READ_MAX (64 * 1024 * 1024)
 
 enum stapkit_record_kind {
 	STAPKIT_RECORD_PAD = 0,		/* nothing; skip `length` bytes */

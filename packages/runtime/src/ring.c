@@ -21,16 +21,17 @@
 
 #include "ring.h"
 #include "session.h"
+#include "transport.h"
 
 static struct stapkit_ring *rings;
 static DECLARE_WAIT_QUEUE_HEAD(ring_wait_queue);
 /* With so many bytes waiting a reader starts at once. */
 #define READ_AT_ONCE 32768
-/* How long a reader may take for one batch before it is held for stuck. */
-#define READER_PATIENCE (2 * HZ)
 
 /* Set by a reader that sleeps; the writer that clears it wakes it. */
 static int reader_waiting;
+/* Set where a reader was waited for in vain; cleared by the next that takes something. */
+static bool reader_stuck;
 /* The newest stamp delivered and the last watermark: where the first is not below the second, another is due. */
 static u64 delivered_stamp;
 static u64 delivered_watermark;
@@ -174,11 +175,15 @@ struct stapkit_record *stapkit_ring_reserve(struct stapkit_ring *ring, u16 kind,
 	return reserve(ring, kind, site, payload, important);
 }
 
-/* For the handlers' own prints, with nothing in between. */
+/* For the handlers' own prints, with nothing in between. Those that may sleep wait for room. */
 u8 *stapkit_reserve(struct stapkit_context *c, u32 site, u32 size)
 {
 	struct stapkit_record *record = reserve(c->ring, STAPKIT_RECORD_PRINT, site, size, false);
 
+	if (unlikely(!record) && c->interruptible && stapkit_transport_has_reader()) {
+		stapkit_ring_make_way();
+		record = reserve(c->ring, STAPKIT_RECORD_PRINT, site, size, false);
+	}
 	if (unlikely(!record)) {
 		atomic64_inc((atomic64_t *)&stapkit_script.site_losses[site]);
 		return NULL;
@@ -308,7 +313,7 @@ void stapkit_ring_make_way(void)
 	unsigned long pending = pending_bytes();
 	unsigned long headway = jiffies;
 
-	while (is_crowded() && time_before(jiffies, headway + READER_PATIENCE) && !fatal_signal_pending(current)) {
+	while (is_crowded() && !READ_ONCE(reader_stuck) && !fatal_signal_pending(current)) {
 		unsigned long left;
 
 		stapkit_ring_wake();
@@ -316,6 +321,8 @@ void stapkit_ring_make_way(void)
 		left = pending_bytes();
 		if (left != pending)
 			headway = jiffies;
+		else if (time_after(jiffies, headway + STAPKIT_READER_PATIENCE))
+			WRITE_ONCE(reader_stuck, true);
 		pending = left;
 	}
 }
@@ -419,6 +426,8 @@ long stapkit_ring_read(char __user *buffer, size_t size)
 		smp_mb();
 		local_set(&ring->tail, tail + bytes);
 	}
+	if (done)
+		WRITE_ONCE(reader_stuck, false);
 	delivered_watermark = watermark;
 	mark.stamp = watermark;
 	if (copy_to_user(buffer + done, &mark, sizeof(mark)))

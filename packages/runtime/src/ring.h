@@ -33,6 +33,9 @@ struct stapkit_ring {
 /* Ordinary records leave this much of a ring free for errors and warnings. */
 #define STAPKIT_RING_RESERVE 16384
 
+/* How long a reader may take for one batch before it is held for stuck. */
+#define STAPKIT_READER_PATIENCE (2 * HZ)
+
 int stapkit_ring_create(void);
 void stapkit_ring_destroy(void);
 struct stapkit_ring *stapkit_ring_of(u32 cpu);
@@ -56,7 +59,8 @@ bool stapkit_ring_has_data(void);
 long stapkit_ring_read(char __user *buffer, size_t size);
 /*
  * Sleeps until the reader has taken most of what lies in the rings, so that what comes next finds room; no longer than
- * the reader makes headway. Nobody may be writing. Process context.
+ * the reader makes headway, and not at all after one that made none, until it takes something. Nobody may be writing.
+ * Process context.
  */
 void stapkit_ring_make_way(void);
 /* Sleeps until there is something to read, or @done() holds, or a signal comes. */

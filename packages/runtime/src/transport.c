@@ -11,6 +11,7 @@
 #include <linux/namei.h>
 #include <linux/path.h>
 #include <linux/proc_fs.h>
+#include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
 #include "input.h"
@@ -31,6 +32,8 @@ static DEFINE_MUTEX(trace_mutex);
 static bool start_told, exit_told, losses_told, end_told;
 /* Where the loss report has got to: probe × cause, then print sites, then locks, then lost messages. */
 static u32 loss_position;
+/* A reader with room for many batches has been there; it is in its read; it is to stay in it. */
+static bool reader_seen, reader_inside, reader_held;
 
 /* ------------------------------------------------------------------------------------------------------- control */
 
@@ -265,21 +268,78 @@ static int put_end(char __user *buffer, size_t size, u32 *done)
 	return err == -ENOSPC ? 0 : err;
 }
 
-static ssize_t trace_read(struct file *file, char __user *buffer, size_t size, loff_t *position)
+void stapkit_transport_hold_reader(void)
+{
+	unsigned long until = jiffies + STAPKIT_READER_PATIENCE;
+
+	WRITE_ONCE(reader_held, true);
+	/* Pairs with the barrier of stay(). */
+	smp_mb();
+	while (stapkit_transport_has_reader() && !READ_ONCE(reader_inside) && time_before(jiffies, until) &&
+	       !fatal_signal_pending(current))
+		schedule_timeout_killable(1);
+}
+
+void stapkit_transport_release_reader(void)
+{
+	WRITE_ONCE(reader_held, false);
+	stapkit_ring_wake();
+}
+
+bool stapkit_transport_has_reader(void)
+{
+	return READ_ONCE(reader_seen) && !READ_ONCE(stapkit_session.detached);
+}
+
+static bool is_let_go(void)
+{
+	return !READ_ONCE(reader_held);
+}
+
+/* Reads batch after batch behind the first, while the reader is held. Returns all bytes that there are then. */
+static u32 stay(char __user *buffer, size_t size, u32 done)
+{
+	for (;;) {
+		long got = 0;
+
+		while (READ_ONCE(reader_held) && size - done >= STAPKIT_BATCH_MAX) {
+			if (stapkit_ring_wait(is_let_go))
+				break;
+			got = stapkit_ring_read(buffer + done, STAPKIT_BATCH_MAX);
+			if (got < 0)
+				break;
+			done += got;
+		}
+		WRITE_ONCE(reader_inside, false);
+		/* Either whoever holds the reader sees that it is not there, or it sees that it is held. */
+		smp_mb();
+		if (got < 0 || signal_pending(current) || is_let_go() || size - done < STAPKIT_BATCH_MAX)
+			return done;
+		WRITE_ONCE(reader_inside, true);
+	}
+}
+
+static ssize_t trace_read(struct file *file, char __user *buffer, size_t whole, loff_t *position)
 {
 	/* Room for START and EXIT in front, and for at least some losses and the END behind. */
 	const u32 states = 4 * sizeof(struct stapkit_record);
+	const size_t size = STAPKIT_BATCH_MAX;
+	const bool stays = whole >= 2 * STAPKIT_BATCH_MAX && !(file->f_flags & O_NONBLOCK);
 	u32 done = 0;
 	long got = 0;
 	int err;
 
-	if (size < STAPKIT_BATCH_MAX)
+	if (whole < size)
 		return -EINVAL;
-	size = STAPKIT_BATCH_MAX;
+	whole = min_t(size_t, whole, STAPKIT_READ_MAX);
 	if (mutex_lock_interruptible(&trace_mutex))
 		return -ERESTARTSYS;
 	if (end_told)
 		goto unlock;
+	if (stays) {
+		WRITE_ONCE(reader_seen, true);
+		WRITE_ONCE(reader_inside, true);
+	}
 	if (!(file->f_flags & O_NONBLOCK)) {
 		err = stapkit_ring_wait(something_due);
 		if (err)
@@ -309,10 +369,14 @@ static ssize_t trace_read(struct file *file, char __user *buffer, size_t size, l
 	err = put_states(buffer, size, &done);
 	if (err && err != -ENOSPC)
 		goto fail;
+	if (stays)
+		done = stay(buffer, whole, done);
 unlock:
+	WRITE_ONCE(reader_inside, false);
 	mutex_unlock(&trace_mutex);
 	return done;
 fail:
+	WRITE_ONCE(reader_inside, false);
 	mutex_unlock(&trace_mutex);
 	return err;
 }

@@ -35,7 +35,7 @@ export interface ModuleChannel {
    */
   command(text: string | Uint8Array): Promise<void>;
   /**
-   * Reads one batch of whole records.
+   * Reads whole records: one batch, or more of them where begin or end probes run meanwhile and there is room.
    *
    * @param into at least BATCH_MAX bytes
    * @returns how many bytes came; 0 at the end of the run

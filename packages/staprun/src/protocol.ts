@@ -6,6 +6,12 @@ export const PROTOCOL_VERSION = 1;
 /** `STAPKIT_BATCH_MAX`: a read of the trace file needs a buffer of at least this many bytes. */
 export const BATCH_MAX = 256 * 1024;
 
+/**
+ * `STAPKIT_READ_MAX`: what a read gives at most, many batches. Memory that nothing is read into is not there but in name:
+ * it takes none of the machine's.
+ */
+export const READ_MAX = 64 * 1024 * 1024;
+
 /** Bytes of `struct stapkit_record`, the header of every record. */
 export const RECORD_HEADER = 24;
 

@@ -25,7 +25,7 @@ import { kernelTime, kernelWords } from './kernel-words.js';
 import { loadParameters } from './load-parameters.js';
 import { LossCounter, lossReport } from './losses.js';
 import type { ModuleChannel, ModuleFile, ModulePort } from './module-port.js';
-import { BATCH_MAX, NO_SITE, PROTOCOL_VERSION, RECORD, RECORD_HEADER } from './protocol.js';
+import { BATCH_MAX, NO_SITE, PROTOCOL_VERSION, READ_MAX, RECORD, RECORD_HEADER } from './protocol.js';
 import { readByCharacter } from './read-by-character.js';
 import {
   RecordOrder,
@@ -342,10 +342,13 @@ class ModuleRun {
     }
   }
 
-  /** Reads until the module has nothing more to say. One batch is read while the one before it is formatted. */
+  /**
+   * Reads until the module has nothing more to say. One batch is read while the one before it is formatted. There is room
+   * for many, as the module runs the begin and end probes in this very thread, which can't ask for the next meanwhile.
+   */
   async #read(): Promise<void> {
-    let batch = recordBytes(BATCH_MAX);
-    let next = recordBytes(BATCH_MAX);
+    let batch = recordBytes(READ_MAX);
+    let next = recordBytes(READ_MAX);
     const visit = (records: RecordBytes, offset: number): void => this.#take(records, offset);
     const urgent = (): void => void this.#requestExit();
     let length = await this.#channel.read(batch.bytes);

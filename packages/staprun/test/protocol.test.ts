@@ -1,7 +1,7 @@
 // protocol.ts against the header that the runtime includes.
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { BATCH_MAX, LOSS_CAUSES, LOSS_OWNER_SITE, PROTOCOL_VERSION, RECORD } from '../src/protocol.js';
+import { BATCH_MAX, LOSS_CAUSES, LOSS_OWNER_SITE, PROTOCOL_VERSION, READ_MAX, RECORD } from '../src/protocol.js';
 
 const header = readFileSync(new URL('../../runtime/include/stapkit_protocol.h', import.meta.url), 'utf8');
 
@@ -26,5 +26,6 @@ test('the causes of loss are those of the header', () => {
 test('the numbers are those of the header', () => {
   expect(header).toMatch(new RegExp(`STAPKIT_PROTOCOL_VERSION ${PROTOCOL_VERSION}\\b`));
   expect(header).toContain(`STAPKIT_BATCH_MAX (${BATCH_MAX / 1024} * 1024)`);
+  expect(header).toContain(`STAPKIT_READ_MAX (${READ_MAX / 1048576} * 1024 * 1024)`);
   expect(header).toContain(`STAPKIT_LOSS_OWNER_SITE 0x${LOSS_OWNER_SITE.toString(16)}u`);
 });
