@@ -3,52 +3,19 @@
  * perf.type(N).config(M): the handler runs after every so many events, or so many times a second. That of a counter
  * never does: it counts, and @perf reads it.
  */
-#include <linux/fs.h>
-#include <linux/namei.h>
-#include <linux/path.h>
-
 #include "context.h"
 #include "perf.h"
 
-/* Where a program is looked for that is named without a folder. */
-static const char *const folders[] = { "/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin" };
-
-static int find_path(const char *name, struct path *path)
-{
-	char text[256];
-	int err = -ENOENT;
-	u32 i;
-
-	if (strchr(name, '/'))
-		return kern_path(name, LOOKUP_FOLLOW, path);
-	for (i = 0; err && i < ARRAY_SIZE(folders); i++) {
-		if (snprintf(text, sizeof(text), "%s/%s", folders[i], name) >= sizeof(text))
-			return -ENAMETOOLONG;
-		err = kern_path(text, LOOKUP_FOLLOW, path);
-	}
-	return err;
-}
-
 /*
- * perf….process("PROC"): events are counted on every CPU, and those in other processes are passed over. Without a name
- * it is the command of -c.
+ * perf….process("PROC"): events are counted on every CPU, and those in other processes are passed over; those of a counter
+ * are counted for each thread by itself. Without a name it is the command of -c.
  */
 static int find_process(struct stapkit_perf_events *set, const char *name)
 {
-	struct path path;
-	int err;
-
-	if (!name || set->program)
+	if (!name || stapkit_program_is_known(&set->program))
 		return 0;
 	set->of_target = !*name;
-	if (set->of_target)
-		return 0;
-	err = find_path(name, &path);
-	if (err)
-		return err;
-	set->program = igrab(d_real_inode(path.dentry));
-	path_put(&path);
-	return set->program ? 0 : -ENOENT;
+	return set->of_target ? 0 : stapkit_program_find(&set->program, name);
 }
 
 static int start_one(struct stapkit_probe *p)
@@ -61,13 +28,22 @@ static int start_one(struct stapkit_probe *p)
 		.freq = point->hertz != 0,
 		.sample_period = point->counter ? 0 : point->hertz ? point->hertz : point->sample,
 	};
-	int err = find_process(p->state, point->process);
+	struct stapkit_perf_events *set = p->state;
+	int err = find_process(set, point->process);
 
 	if (!err)
-		err = stapkit_perf_start(p->state, &attr, p);
+		err = stapkit_perf_start(set, &attr, p);
+	if (!err && point->counter && point->process)
+		err = stapkit_perf_threads_start(set);
 	if (err)
 		stapkit_perf_refused(p, err);
 	return err;
+}
+
+static void stop_one(struct stapkit_perf_events *set)
+{
+	stapkit_perf_threads_stop(set);
+	stapkit_perf_stop(set);
 }
 
 static int perf_prepare(void)
@@ -89,8 +65,8 @@ static void perf_finish(void)
 	stapkit_for_each_probe(p, &stapkit_family_perf) {
 		struct stapkit_perf_events *set = p->state;
 
-		if (set && set->program)
-			iput(set->program);
+		if (set)
+			stapkit_program_forget(&set->program);
 		kfree(set);
 		p->state = NULL;
 	}
@@ -112,30 +88,31 @@ static void perf_disarm(void)
 
 	stapkit_for_each_probe(p, &stapkit_family_perf)
 		if (p->state)
-			stapkit_perf_stop(p->state);
+			stop_one(p->state);
 }
 
 static int perf_toggle(struct stapkit_probe *p, bool on)
 {
 	if (on)
 		return start_one(p);
-	stapkit_perf_stop(p->state);
+	stop_one(p->state);
 	return 0;
 }
 
 s64 stapkit_perf_counter(struct stapkit_context *c, u32 probe)
 {
 	struct stapkit_perf_events *set = stapkit_script.probes[probe].state;
+	struct stapkit_perf_threads *threads = set ? READ_ONCE(set->threads) : NULL;
+	const struct stapkit_perf_point *point = stapkit_script.probes[probe].point;
 	struct perf_event *event = set && set->events ? set->events[c->cpu] : NULL;
+	s64 count;
 
-	if (!event) {
-		stapkit_error(c, "the perf counter can't be read here");
-		return 0;
-	}
-	/* What the hardware has counted since the event was last scheduled in; interrupts are off. */
-	if (event->oncpu == raw_smp_processor_id())
-		event->pmu->read(event);
-	return local64_read(&event->count);
+	if (event && !point->process)
+		return stapkit_perf_event_count(event);
+	if (event && threads && stapkit_perf_threads_count(threads, &count))
+		return count;
+	stapkit_error(c, "the perf counter can't be read here");
+	return 0;
 }
 
 const struct stapkit_family stapkit_family_perf = {

@@ -1,40 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* Perf events on all CPUs: what timer.profile, perf.* and nothing else stand on. */
 #include <linux/cpu.h>
-#include <linux/fs.h>
-#include <linux/mm_types.h>
 #include <linux/sched.h>
 
 #include "context.h"
 #include "perf.h"
 #include "session.h"
 
-/*
- * True where the current process is one that the probe is for. It is asked of the process itself at each hit, so it is
- * right from the moment that exec gives it its new memory. Any context.
- */
-static bool is_wanted(const struct stapkit_perf_events *set)
+/* True where the current process is one that the probe is for. Any context. */
+bool stapkit_perf_is_wanted(const struct stapkit_perf_events *set)
 {
-	struct mm_struct *mm = current->mm;
-	struct file *file;
-	struct inode *inode;
-	bool wanted = false;
-
 	if (set->of_target)
 		return task_tgid_nr(current) == stapkit_session.target;
-	if (!set->program)
-		return true;
-	if (!mm)
-		return false;
-	rcu_read_lock();
-	file = rcu_dereference(mm->exe_file);
-	if (file) {
-		inode = d_real_inode(file->f_path.dentry);
-		/* Some file systems make a new inode whenever a name is looked up. */
-		wanted = inode->i_ino == set->program->i_ino && inode->i_sb == set->program->i_sb;
-	}
-	rcu_read_unlock();
-	return wanted;
+	return !stapkit_program_is_known(&set->program) || stapkit_program_is_current(&set->program);
 }
 
 static void overflow(struct perf_event *event, struct perf_sample_data *data, struct pt_regs *regs)
@@ -45,7 +23,7 @@ static void overflow(struct perf_event *event, struct perf_sample_data *data, st
 	unsigned long flags;
 
 	local_irq_save(flags);
-	c = is_wanted(set) ? stapkit_context_enter(probe) : NULL;
+	c = stapkit_perf_is_wanted(set) ? stapkit_context_enter(probe) : NULL;
 	if (c) {
 		c->registers = regs;
 		c->user_mode = regs && user_mode(regs);

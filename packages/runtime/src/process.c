@@ -6,12 +6,7 @@
  * anew. The death of a task is seen where it enters do_exit(), since the tracepoint comes when its memory is gone.
  */
 #include <linux/bitmap.h>
-#include <linux/file.h>
-#include <linux/fs.h>
 #include <linux/kprobes.h>
-#include <linux/mm_types.h>
-#include <linux/namei.h>
-#include <linux/path.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task_stack.h>
 #include <linux/threads.h>
@@ -20,10 +15,11 @@
 #include <asm/syscall.h>
 
 #include "context.h"
+#include "program.h"
 #include "session.h"
 
 struct process_state {
-	struct inode *inode;		/* of the program, where the point names one */
+	struct stapkit_program program;	/* where the point names one */
 };
 
 /* One of the kernel's tracepoints that the family listens to. */
@@ -40,20 +36,6 @@ static unsigned long *seen;
 static const struct stapkit_process_point *point_of(const struct stapkit_probe *p)
 {
 	return p->point;
-}
-
-/* The file that the current process runs; only to be compared. */
-static const struct inode *program(void)
-{
-	const struct inode *inode = NULL;
-	const struct file *file;
-
-	rcu_read_lock();
-	file = current->mm ? rcu_dereference(current->mm->exe_file) : NULL;
-	if (file)
-		inode = file_inode(file);
-	rcu_read_unlock();
-	return inode;
 }
 
 /* Whether the current process is the target or comes from it. */
@@ -77,7 +59,7 @@ static bool concerns(const struct stapkit_probe *p)
 	if (point->pid)
 		return current->tgid == point->pid;
 	if (point->path)
-		return state->inode && state->inode == program();
+		return stapkit_program_is_current(&state->program);
 	return !stapkit_session.target || descends(stapkit_session.target);
 }
 
@@ -245,18 +227,10 @@ static void find_programs(void)
 
 	stapkit_for_each_probe(p, &stapkit_family_process) {
 		struct process_state *state = p->state;
-		struct path path;
-		int err;
+		int err = point_of(p)->path ? stapkit_program_find(&state->program, point_of(p)->path) : 0;
 
-		if (!point_of(p)->path)
-			continue;
-		err = kern_path(point_of(p)->path, LOOKUP_FOLLOW, &path);
-		if (err) {
+		if (err)
 			warn(p, point_of(p)->path, err);
-			continue;
-		}
-		state->inode = igrab(d_inode(path.dentry));
-		path_put(&path);
 	}
 }
 
@@ -312,10 +286,8 @@ static void process_disarm(void)
 	stapkit_for_each_probe(p, &stapkit_family_process) {
 		struct process_state *state = p->state;
 
-		if (state && state->inode)
-			iput(state->inode);
 		if (state)
-			state->inode = NULL;
+			stapkit_program_forget(&state->program);
 	}
 }
 

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* Places in user-space code, by uprobes: a file and an offset in it, for every process or one. */
 #include <linux/fs.h>
-#include <linux/namei.h>
-#include <linux/path.h>
 #include <linux/uprobes.h>
 
 #include "context.h"
+#include "program.h"
 #include "session.h"
 
 struct uprobe_state {
 	struct uprobe_consumer consumer;
 	struct stapkit_probe *probe;
-	struct inode *inode;
+	struct stapkit_program file;	/* or a library */
+	struct inode *inode;		/* the file's, below any overlay: code is mapped from there; held by it */
 	struct uprobe *uprobe;
 	bool registered;
 };
@@ -69,16 +69,12 @@ static int start_one(struct stapkit_probe *p)
 {
 	const struct stapkit_uprobe_point *point = p->point;
 	struct uprobe_state *state = p->state;
-	struct path path;
 	int err;
 
-	err = kern_path(point->path, LOOKUP_FOLLOW, &path);
+	err = stapkit_program_find(&state->file, point->path);
 	if (err)
 		return err;
-	state->inode = igrab(d_real_inode(path.dentry));
-	path_put(&path);
-	if (!state->inode)
-		return -ENOENT;
+	state->inode = d_real_inode(state->file.path.dentry);
 	if (point->is_return)
 		state->consumer.ret_handler = uprobe_returned;
 	else
@@ -92,10 +88,8 @@ static int start_one(struct stapkit_probe *p)
 		      uprobe_register(state->inode, point->offset, &state->consumer);
 #endif
 	state->registered = !err;
-	if (err) {
-		iput(state->inode);
-		state->inode = NULL;
-	}
+	if (err)
+		stapkit_program_forget(&state->file);
 	return err;
 }
 
@@ -111,8 +105,7 @@ static void stop_one(struct stapkit_probe *p)
 #else
 	uprobe_unregister(state->inode, ((const struct stapkit_uprobe_point *)p->point)->offset, &state->consumer);
 #endif
-	iput(state->inode);
-	state->inode = NULL;
+	stapkit_program_forget(&state->file);
 	state->registered = false;
 }
 

@@ -1,9 +1,10 @@
 // Every form of a probe point that stapprobes(3stap) documents for perf, kernel.data, kprobe, procfs and netfilter, live;
 // and conditions that arm and disarm each family while the script runs.
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { Modules } from './run-modules.js';
 
 const BEGUN = 'probe begin { println("begun") }';
@@ -82,9 +83,9 @@ test('kprobe takes functions of the kernel and of modules, returns, and addresse
 });
 
 /** A program that computes for a while, under a name of its own. */
-function busyProgram(name: string): string {
-  const source = join(modules.folder, `${name}.c`);
-  const program = join(modules.folder, name);
+function busyProgram(name: string, folder = modules.folder): string {
+  const source = join(folder, `${name}.c`);
+  const program = join(folder, name);
   writeFileSync(
     source,
     `volatile long n;
@@ -162,6 +163,131 @@ test('a perf counter is read on demand, and its handler never runs', async () =>
   );
   const ran = await modules.run('rf_counter', '', "taskset -c 1 perl -e 'getppid for 1..200'");
   expect(ran).toEqual({ output: 'begun\n200 1 0 0\n', errors: '', status: 0 });
+});
+
+test('a perf counter of one program counts what each of its threads does, and nothing else', async () => {
+  // Page faults are as many as there are new pages. The other program has as many as it can on the same CPU.
+  const source = join(modules.folder, 'touch.c');
+  const [program, other] = [join(modules.folder, 'toucher'), join(modules.folder, 'another')];
+  writeFileSync(
+    source,
+    `#define _GNU_SOURCE
+     #include <pthread.h>
+     #include <sched.h>
+     #include <string.h>
+     #include <sys/mman.h>
+     #include <unistd.h>
+     static void touch(int pages) {
+       volatile char *memory = mmap(0, pages * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+       madvise((void *)memory, pages * 4096, MADV_NOHUGEPAGE);
+       for (int i = 0; i < pages; i++) { memory[i * 4096] = 1; sched_yield(); }
+       munmap((void *)memory, pages * 4096);
+     }
+     static void *work(void *pages) { touch(2); getppid(); touch(2); getppid(); touch(*(int *)pages); getppid(); return 0; }
+     int main(int argc, char **argv) {
+       int few = 7, many = 100;
+       pthread_t thread;
+       while (strstr(argv[0], "another")) touch(64);
+       pthread_create(&thread, 0, work, &few);
+       pthread_join(thread, 0);
+       work(&many);
+       return 0;
+     }`,
+  );
+  execFileSync('gcc', ['-O1', '-pthread', '-o', program, source]);
+  execFileSync('cp', [program, other]);
+  modules.build(
+    'rf_threads',
+    `${BEGUN} global last, all, handled, refused
+     probe perf.type(1).config(2).process("${program}").counter("faults") { handled++ }
+     probe perf.type(1).config(2).counter("all") { handled++ }
+     probe process("${program}").begin { printf("begins with %d\\n", @perf("faults")) }
+     probe process("${program}").syscall {
+       if ($syscall != 110) next
+       now = @perf("faults")
+       if (tid() in last)
+         printf("%s %d %d\\n", pid() == tid() ? "main" : "thread", now - last[tid()], @perf("all") - all[tid()] >= now - last[tid()])
+       last[tid()] = now
+       all[tid()] = @perf("all")
+     }
+     probe process("${other}").syscall {
+       if (refused++ == 0) { try { println(@perf("faults")) } catch (m) { println(m) } }
+     }
+     probe end { printf("handled %d\\n", handled) }`,
+  );
+  const load = `taskset -c 1 ${other} & O=$!; until grep -q "can't be read" o; do sleep 0.1; done
+    taskset -c 1 ${program}; kill $O`;
+  expect(await modules.run('rf_threads', '', load)).toEqual({
+    output: [
+      'begun',
+      "the perf counter can't be read here",
+      'begins with 0',
+      ...['thread 2 1', 'thread 7 1', 'main 2 1', 'main 100 1'],
+      'handled 0\n',
+    ].join('\n'),
+    errors: '',
+    status: 0,
+  });
+  modules.build(
+    'rf_thread_target',
+    `${BEGUN} global last
+     probe perf.type(1).config(2).process.counter("faults") { }
+     probe process("${program}").syscall {
+       if ($syscall != 110) next
+       now = @perf("faults")
+       if (tid() in last) println(now - last[tid()])
+       last[tid()] = now
+     }`,
+  );
+  const target = await modules.run('rf_thread_target', `-c ${program}`, modules.untilGone('rf_thread_target'));
+  expect(target).toEqual({ output: 'begun\n2\n7\n2\n100\n', errors: '', status: 0 });
+});
+
+test('a program is known by its file, on whatever file system and by whatever name', async () => {
+  // The guest's root is an overlay: of the host's files, shared over 9p, which makes a new inode for each look-up, and a
+  // tmpfs.
+  const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'stapkit');
+  mkdirSync(cache, { recursive: true });
+  const folder = mkdtempSync(join(cache, 'test-programs-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const below = busyProgram('below', folder);
+  const programs: Readonly<Record<string, string>> = {
+    below,
+    copied: busyProgram('copied', folder),
+    above: '/opt/rf_above',
+    memory: '/run/rf/memory',
+  };
+  const names = Object.keys(programs);
+  modules.build(
+    'rf_programs',
+    `${BEGUN} global begun, ended, sampled, others
+     ${names
+       .map(
+         (name) => `probe process("${programs[name]}").begin { begun["${name}"]++ }
+           probe process("${programs[name]}").end { ended["${name}"]++ }
+           probe perf.type(1).config(0).process("${programs[name]}") { sampled["${name}"]++ if (!isinstr(execname(), "${name}") && execname() != "linked") others++ }`,
+       )
+       .join('\n')}
+     probe end {
+       foreach (name+ in begun) printf("%s %d %d %d\\n", name, begun[name], ended[name], sampled[name] > 0)
+       printf("%d others\\n", others)
+     }`,
+  );
+  await modules.shell('mkdir -p /run/rf; mount -t tmpfs rf /run/rf');
+  const types = await modules.shell(`stat -f -c %T ${folder} /opt /run/rf`);
+  expect(types).toBe('overlayfs\noverlayfs\ntmpfs\n');
+  await modules.shell(`for program in ${programs['above']} ${programs['memory']}; do cp ${below} $program; done`);
+  // Copied up after it was found; looked up anew by all of them; another name of the first.
+  const load = `chmod o-r ${programs['copied']}; echo 3 > /proc/sys/vm/drop_caches
+    for program in ${names.map((name) => programs[name]).join(' ')}; do $program; done
+    ln -s ${below} /run/rf/linked; /run/rf/linked; rm /run/rf/linked ${programs['above']}`;
+  expect(await modules.run('rf_programs', '', load)).toEqual({
+    output: 'begun\nabove 1 1 1\nbelow 2 2 1\ncopied 1 1 1\nmemory 1 1 1\n0 others\n',
+    errors: '',
+    status: 0,
+  });
+  // Nothing of it is held any more.
+  expect(await modules.shell('umount /run/rf && echo gone')).toBe('gone\n');
 });
 
 test('procfs files have a default name, a mask and a size', async () => {
