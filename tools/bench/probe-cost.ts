@@ -19,6 +19,8 @@ interface Case {
   readonly prints?: number;
   /** The script's counter is printed at the end: it must be the number of hits. */
   readonly counts?: boolean;
+  /** It is the kernel's own function that does nothing that is hit. */
+  readonly inKernel?: boolean;
 }
 
 /** What drive.c tells. Times are nanoseconds, which are instructions here. */
@@ -43,17 +45,28 @@ const UNLIMITED = 'STP_OVERLOAD_THRESHOLD=4000000000';
 const hit = (body: string): string => `probe kprobe.module("bench_target").function("bench_target_hit") { ${body} }`;
 const arithmetic = Array.from({ length: 20 }, (_, i) => `x = x * 3 + ${i}`).join('; ');
 
+/** Counts the calls of a kernel's function, and beside them those of all whose names are like `patterns`. */
+function among(patterns: readonly string[]): Pick<Case, 'script'> {
+  const others = ['noop_direct_IO', ...patterns].map((pattern) => `kernel.function("${pattern}").call?`);
+  return {
+    script: `global c, others\nprobe kernel.function("noop_fsync").call { c++ } probe ${others.join(', ')} { others++ }
+      probe end { printf("%d\\n", c) delete others }`,
+  };
+}
+
 const CASES: readonly Case[] = [
   // Without -u an empty handler is left out.
   { name: 'empty handler', script: hit(''), options: ['-u'] },
   { name: 'c++', script: `global c\n${hit('c++')}`, goal: 120, counts: true },
+  { name: 'c++ among 2 probes', ...among([]), counts: true, inKernel: true },
+  // Many function entries are armed all at once, through ftrace.
+  { name: 'c++ among 100 probes', ...among(['blk_mq_*']), goal: 120, counts: true, inKernel: true },
   {
-    // Many function entries are armed all at once, through ftrace.
-    name: 'c++ among many probes',
-    script: `global c, others\n${hit('c++')} probe kernel.function("vfs_*").call { others++ }
-      probe end { printf("%d\\n", c) delete others }`,
+    name: 'c++ among 3,100 probes',
+    ...among(['acpi_*', 'pci_*', 'tcp_*', 'inet_*', 'crypto_*', 'blk_*']),
     goal: 120,
     counts: true,
+    inKernel: true,
   },
   { name: 'a[execname()] <<< 1', script: `global a\n${hit('a[execname()] <<< 1')}`, goal: 600 },
   { name: 'a[tid()] = gettimeofday_ns()', script: `global a\n${hit('a[tid()] = gettimeofday_ns()')}` },
@@ -104,6 +117,7 @@ const isWanted = ({ name }: { readonly name: string }): boolean =>
 
 await withBench({ icount: 0, cpus: 1, memoryMb: 3072 }, async (bench) => {
   const nothing = await perHit(bench, '-', HITS);
+  const nothingInKernel = await perHit(bench, '-', HITS, { inKernel: true });
   await bench.run(['insmod', `${bench.folder}/bench_bare.ko`]);
   const bare = (await perHit(bench, '-', HITS)) - nothing;
   await bench.run(['rmmod', 'bench_bare']);
@@ -112,7 +126,7 @@ await withBench({ icount: 0, cpus: 1, memoryMb: 3072 }, async (bench) => {
   for (const [index, one] of CASES.filter(isWanted).entries()) {
     const module = bench.build(`bench_${index}`, one.script, one.options);
     const hits = one.hits ?? HITS;
-    const cost = (await perHit(bench, module, hits, one)) - nothing;
+    const cost = (await perHit(bench, module, hits, one)) - (one.inKernel ? nothingInKernel : nothing);
     report(one.name, cost, cost - bare, one.goal);
   }
   if (wanted.length === 0) await systemtap(bench, nothing, bare);
@@ -176,6 +190,8 @@ async function systemtap(bench: Bench, nothing: number, bare: number): Promise<v
 }
 
 async function perHit(bench: Bench, module: string, hits: number, one: Partial<Case> = {}): Promise<number> {
+  const parameter = '/sys/module/bench_target/parameters/in_kernel';
+  await bench.run(['sh', '-c', `echo ${one.inKernel ? 'Y' : 'N'} > ${parameter}`]);
   const { batches, ...seen } = await drive(bench, module, UNLIMITED, hits, BATCHES, hits);
   const all = hits * (BATCHES + 1);
   const complete = (!one.prints || seen.prints === one.prints * all) && (!one.counts || seen.last === all);
