@@ -215,7 +215,7 @@ test('a perf counter of one program counts what each of its threads does, and no
      }
      probe end { printf("handled %d\\n", handled) }`,
   );
-  const load = `taskset -c 1 ${other} & O=$!; until grep -q "can't be read" o; do sleep 0.1; done
+  const load = `taskset -c 1 ${other} & O=$!; until [ "$(ps -o min_flt= -p $O)" -gt 10000 ]; do sleep 0.1; done
     taskset -c 1 ${program}; kill $O`;
   expect(await modules.run('rf_threads', '', load)).toEqual({
     output: [

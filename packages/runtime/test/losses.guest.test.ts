@@ -6,14 +6,35 @@ const PLENTY = ['-g', '--suppress-time-limits', '-DMAXACTION=10000000'];
 const BEGUN = 'probe begin { printf("begun\\n") } ';
 let modules: Modules;
 
+/** Modules by name; they are built one after the other while the tests run. */
+const scripts = new Map<string, { readonly script: string; readonly options: readonly string[] }>();
+const built = new Map<string, Promise<void>>();
+
+function declare(name: string, script: string, options: readonly string[] = []): void {
+  scripts.set(name, { script, options });
+}
+
 beforeAll(async () => {
   modules = await Modules.open();
+  let last = Promise.resolve();
+  for (const [name, { script, options }] of scripts) {
+    const one = last.then(() => modules.buildBeside(name, script, options));
+    // The tests that wait for it fail by it.
+    last = one.catch(() => {});
+    built.set(name, one);
+    one.catch(() => {});
+  }
 });
 
-afterAll(() => modules?.close());
+afterAll(async () => {
+  await Promise.allSettled(built.values());
+  await modules?.close();
+});
 
-const build = (...words: Parameters<Modules['build']>): void => modules.build(...words);
-const run = (...words: Parameters<Modules['run']>): Promise<Ran> => modules.run(...words);
+async function run(...words: Parameters<Modules['run']>): Promise<Ran> {
+  await built.get(words[0]);
+  return modules.run(...words);
+}
 
 /** The events of --json that tell of losses. */
 function lossesOf({ output }: Ran): { owner: string; cause: string; count: number }[] {
@@ -27,8 +48,8 @@ const NESTED = `${BEGUN}global seen, inner
   probe kernel.function("copy_from_kernel_nofault") { inner <<< 1 }
   probe end { printf("%d\\n", @count(seen) >= 50) if (@count(inner) > 1000000) println("many") }`;
 
+declare('rl_nested', NESTED);
 test('a probe on what handlers call is skipped: reentrancy', async () => {
-  build('rl_nested', NESTED);
   const ran = await run('rl_nested', '-v', GETPPIDS);
   expect(ran.output).toBe('begun\n1\n');
   const skipped = Number(/^WARNING: Number of errors: 0, skipped probes: (\d+)$/m.exec(ran.errors)?.[1]);
@@ -53,7 +74,6 @@ test('a probe on what handlers call is skipped: reentrancy', async () => {
 });
 
 test('skips by reentrancy count towards MAXSKIPPED with INTERRUPTIBLE=0 only', async () => {
-  build('rl_nested', NESTED);
   expect((await run('rl_nested', '', GETPPIDS, 'MAXSKIPPED=3')).status).toBe(0);
   const ran = await run('rl_nested', '', GETPPIDS, 'MAXSKIPPED=3 INTERRUPTIBLE=0');
   expect(ran.errors).toMatch(
@@ -62,12 +82,12 @@ test('skips by reentrancy count towards MAXSKIPPED with INTERRUPTIBLE=0 only', a
   expect(ran.status).toBe(1);
 });
 
+declare(
+  'rl_full',
+  `${BEGUN}probe kernel.function("__do_sys_getppid") { for (i = 0; i < 50000; i++) printf("%d\\n", i) }`,
+  PLENTY,
+);
 test('a full buffer loses prints, and each is counted for its site', async () => {
-  build(
-    'rl_full',
-    `${BEGUN}probe kernel.function("__do_sys_getppid") { for (i = 0; i < 50000; i++) printf("%d\\n", i) }`,
-    PLENTY,
-  );
   const once = "perl -e 'getppid'";
   const ran = await run('rl_full', '-v', once, 'STAPKIT_BUFFER=65536');
   const lost = Number(/^WARNING: There were (\d+) transport failures\.$/m.exec(ran.errors)?.[1]);
@@ -82,11 +102,11 @@ test('a full buffer loses prints, and each is counted for its site', async () =>
   expect(strict.status).toBe(1);
 });
 
+declare(
+  'rl_map',
+  `${BEGUN}global a, n probe kernel.function("__do_sys_getppid") { a[n++] = 1 } probe never { println(a[0]) }`,
+);
 test('a full array is an error and a loss', async () => {
-  build(
-    'rl_map',
-    `${BEGUN}global a, n probe kernel.function("__do_sys_getppid") { a[n++] = 1 } probe never { println(a[0]) }`,
-  );
   const ran = await run('rl_map', '--json', GETPPIDS, 'MAXMAPENTRIES=2');
   expect(lossesOf(ran)).toMatchObject([
     { owner: expect.stringContaining('__do_sys_getppid'), cause: 'map-full', count: 1 },
@@ -95,8 +115,8 @@ test('a full array is an error and a loss', async () => {
   expect(ran.status).toBe(1);
 });
 
+declare('rl_cut', 'probe begin { s = "x" for (i = 0; i < 10; i++) s = s . s printf("begun %d\\n", strlen(s)) }');
 test('strings that are cut are counted', async () => {
-  build('rl_cut', 'probe begin { s = "x" for (i = 0; i < 10; i++) s = s . s printf("begun %d\\n", strlen(s)) }');
   const ran = await run('rl_cut', '-v');
   expect(ran.output).toBe('begun 511\n');
   expect(ran.errors).toMatch(/^WARNING: Strings cut at MAXSTRINGLEN in begin at .*: 2$/m);
@@ -108,8 +128,8 @@ test('strings that are cut are counted', async () => {
   expect(strict.status).toBe(1);
 });
 
+declare('rl_return', `${BEGUN}probe kernel.function("hrtimer_nanosleep").return.maxactive(1) { printf("back\\n") }`);
 test('returns that no instance was free for are counted', async () => {
-  build('rl_return', `${BEGUN}probe kernel.function("hrtimer_nanosleep").return.maxactive(1) { printf("back\\n") }`);
   const ran = await run('rl_return', '-v', 'for i in 1 2 3 4; do sleep 2 & L="$L $!"; done; wait $L');
   const missed = Number(/^WARNING: Number of errors: 0, skipped probes: (\d+)$/m.exec(ran.errors)?.[1]);
   expect(missed).toBeGreaterThanOrEqual(1);
@@ -128,26 +148,27 @@ test('returns that no instance was free for are counted', async () => {
 });
 
 /**
- * `holder`, on CPU 0, keeps the lock of `order` in getuid() (102) until `wanter`, on CPU 1, has come by as often as COUNT says,
- * and a while more. `wanter` comes by in getpgrp() (111), wants the lock in getppid(), and says at its end how often that was.
+ * `holder`, on CPU 0, keeps the lock of `order` in getuid() (102) until `wanter`, on CPU 1, has come by as often as `times`
+ * says, but no longer than `seconds`, and `linger` nanoseconds more; these are set when it is loaded. `wanter` comes by in
+ * getpgrp() (111), wants the lock in getppid(), and says at its end how often that was.
  */
-const LOCKED = (arrived: number, linger: number, seconds = 10): string => `%{
+const LOCKED = `%{
     #include <linux/atomic.h>
     #include <linux/timekeeping.h>
     static atomic_t arrived;
     %}
     ${BEGUN}
-    global held, order
+    global held, order, times = 1, linger = 0, seconds = 10
     function arrive() %{ atomic_inc(&arrived); %}
     // Where the run goes on, the seconds are not reached.
-    function keep() %{
-      int until = atomic_read(&arrived) + ${arrived};
-      u64 end = ktime_get_mono_fast_ns() + ${seconds}000000000ULL, linger;
+    function keep(times:long, linger:long, seconds:long) %{
+      int until = atomic_read(&arrived) + STAP_ARG_times;
+      u64 end = ktime_get_mono_fast_ns() + STAP_ARG_seconds * 1000000000ULL, more;
       while (atomic_read(&arrived) - until < 0 && ktime_get_mono_fast_ns() < end) cpu_relax();
-      linger = ktime_get_mono_fast_ns() + ${linger}ULL;
-      while (ktime_get_mono_fast_ns() < linger) cpu_relax();
+      more = ktime_get_mono_fast_ns() + STAP_ARG_linger;
+      while (ktime_get_mono_fast_ns() < more) cpu_relax();
     %}
-    probe kernel.function("__do_sys_getuid") { if (execname() == "holder") { held += 1000000 order .= "(" keep() order .= ")" } }
+    probe kernel.function("__do_sys_getuid") { if (execname() == "holder") { held += 1000000 order .= "(" keep(times, linger, seconds) order .= ")" } }
     probe kernel.function("__x64_sys_getpgrp") { if (execname() == "wanter") arrive() }
     probe kernel.function("__do_sys_getppid") { if (execname() == "wanter") { held++ order .= strlen(order) == 2 ? "w" : "" } }
     probe end { printf("%d %s\\n", held, order) }`;
@@ -163,9 +184,9 @@ const HOLDER_AND_WANTER = `rm -f /tmp/end /tmp/wanted /tmp/came
 const wanted = async (): Promise<number> => Number(await modules.shell('cat /tmp/wanted'));
 const came = ({ output }: Ran): number => Number(/^begun\n1(\d{6}) \(\)w$/m.exec(output)?.[1]);
 
+declare('rl_held', LOCKED, ['-g', '-t']);
 test('a lock that is not free in time is a skip, and the global is named', async () => {
-  build('rl_held', LOCKED(50, 0), ['-g', '-t']);
-  const settings = `MAXTRYLOCK=2 TRYLOCKDELAY=1 MAXSKIPPED=1000000 ${LONG}`;
+  const settings = `times=50 MAXTRYLOCK=2 TRYLOCKDELAY=1 MAXSKIPPED=1000000 ${LONG}`;
   const ran = await run('rl_held', '', HOLDER_AND_WANTER, settings);
   const skipped = Number(/^WARNING: Number of errors: 0, skipped probes: (\d+)$/m.exec(ran.errors)?.[1]);
   // While the lock was held, nobody came through: of the 50 that were waited for, one may have been counted before.
@@ -182,27 +203,27 @@ test('a lock that is not free in time is a skip, and the global is named', async
   expect(strict.status).toBe(1);
 });
 
+declare('rl_held_plain', LOCKED, ['-g']);
 test('a lock is waited for: MAXTRYLOCK times, TRYLOCKDELAY microseconds apart', async () => {
-  build('rl_held_once', LOCKED(1, 2_000_000), ['-g']);
   // That is ten seconds; the lock is held for two milliseconds after the other came by.
-  const patient = await run('rl_held_once', '', HOLDER_AND_WANTER, `MAXTRYLOCK=1000000 TRYLOCKDELAY=10 ${LONG}`);
+  const patience = `linger=2000000 MAXTRYLOCK=1000000 TRYLOCKDELAY=10 ${LONG}`;
+  const patient = await run('rl_held_plain', '', HOLDER_AND_WANTER, patience);
   expect(came(patient)).toBe(await wanted());
   expect(patient).toMatchObject({ errors: '', status: 0 });
 });
 
+declare('rl_held_quiet', LOCKED, ['-g', '--suppress-handler-errors']);
 test('more skips than MAXSKIPPED end the run; 100 by default', async () => {
-  build('rl_held_many', LOCKED(150, 0, 3), ['-g']);
   const TOO_MANY = /^ERROR: Skipped too many probes, check MAXSKIPPED or try again with stap -t for more details\.$/m;
-  const few = `MAXTRYLOCK=0 ${LONG}`;
-  const ran = await run('rl_held_many', '', HOLDER_AND_WANTER, few);
+  const few = `times=150 seconds=3 MAXTRYLOCK=0 ${LONG}`;
+  const ran = await run('rl_held_plain', '', HOLDER_AND_WANTER, few);
   expect(ran.errors).toMatch(TOO_MANY);
   // The one that is too many is counted too.
   expect(ran.errors).toMatch(/^WARNING: Number of errors: 0, skipped probes: 101$/m);
   expect(ran.status).toBe(1);
-  const seven = await run('rl_held_many', '', HOLDER_AND_WANTER, `${few} MAXSKIPPED=7`);
+  const seven = await run('rl_held_plain', '', HOLDER_AND_WANTER, `${few} MAXSKIPPED=7`);
   expect(seven.errors).toMatch(/^WARNING: Number of errors: 0, skipped probes: 8$/m);
   expect(seven.status).toBe(1);
-  build('rl_held_quiet', LOCKED(150, 0, 3), ['-g', '--suppress-handler-errors']);
   // stap(1): without -t there is only the number.
   const quiet = await run('rl_held_quiet', '', HOLDER_AND_WANTER, `${few} MAXSKIPPED=0`);
   const skipped = Number(/^WARNING: Number of errors: 0, skipped probes: (\d+)\n$/.exec(quiet.errors)?.[1]);
@@ -211,17 +232,24 @@ test('more skips than MAXSKIPPED end the run; 100 by default', async () => {
   expect(quiet.status).toBe(0);
 });
 
+declare('rl_held_free', LOCKED, ['-g', '--suppress-time-limits']);
 test('with --suppress-time-limits a lock is waited for as long as it takes', async () => {
   // The default, MAXTRYLOCK=1000 and TRYLOCKDELAY=10, would give up after ten milliseconds.
-  build('rl_held_free', LOCKED(1, 300_000_000), ['-g', '--suppress-time-limits']);
-  const ran = await run('rl_held_free', '', HOLDER_AND_WANTER, 'MAXTRYLOCK=0 MAXACTION=1 STP_OVERLOAD_THRESHOLD=1');
+  const ran = await run(
+    'rl_held_free',
+    '',
+    HOLDER_AND_WANTER,
+    'linger=300000000 MAXTRYLOCK=0 MAXACTION=1 STP_OVERLOAD_THRESHOLD=1',
+  );
   expect(came(ran)).toBe(await wanted());
   expect(ran).toMatchObject({ errors: '', status: 0 });
 });
 
+declare(
+  'rl_stack',
+  `${BEGUN}global n probe kernel.function("__do_sys_getppid") { n++ } probe end { println(n >= 50) }`,
+);
 test('a handler does not run where less than MINSTACKSPACE is left of the stack', async () => {
-  const script = `${BEGUN}global n probe kernel.function("__do_sys_getppid") { n++ } probe end { println(n >= 50) }`;
-  build('rl_stack', script);
   expect(await run('rl_stack', '', GETPPIDS)).toEqual({ output: 'begun\n1\n', errors: '', status: 0 });
   // A stack has 16 KiB.
   const ran = await run('rl_stack', '-v', GETPPIDS, 'MINSTACKSPACE=16384');
@@ -241,8 +269,8 @@ const BUSY = `${BEGUN}global n function f(i) { return i <= 0 ? 0 : f(i - 1) }
   probe never { println(n) }`;
 const MANY = "perl -e 'getppid for 1..100000'";
 
+declare('rl_busy', BUSY);
 test('handlers that take too much time end the run', async () => {
-  build('rl_busy', BUSY);
   const ran = await run('rl_busy', '--json', MANY, 'STP_OVERLOAD_THRESHOLD=1000 STP_OVERLOAD_INTERVAL=100000');
   expect(ran.output).toMatch(/probe overhead \(\d+ cycles\) exceeded threshold \(1000 cycles\) in last 100000 cycles/);
   expect(lossesOf(ran)).toMatchObject([
@@ -251,15 +279,14 @@ test('handlers that take too much time end the run', async () => {
   expect(ran.status).toBe(1);
 });
 
+declare('rl_slow', BUSY, ['-DSTP_NO_OVERLOAD', '-DSTP_OVERLOAD_INTERVAL=100000']);
 test('the threshold can be high for one script, or overload control be off', async () => {
-  build('rl_slow', BUSY, ['-DSTP_NO_OVERLOAD', '-DSTP_OVERLOAD_INTERVAL=100000']);
   expect(await run('rl_slow', '', MANY)).toMatchObject({ errors: '', status: 0 });
   const ran = await run('rl_slow', '', MANY, 'STP_OVERLOAD_THRESHOLD=1000');
   expect(ran.errors).toMatch(/^ERROR: probe overhead \(\d+ cycles\) exceeded threshold \(1000 cycles\)/m);
 });
 
 test('limits are changed when the module is loaded', async () => {
-  build('rl_busy', BUSY);
   expect(await run('rl_busy', '', GETPPIDS)).toMatchObject({ errors: '', status: 0 });
   const few = await run('rl_busy', '', GETPPIDS, 'MAXACTION=50');
   expect(few.errors).toMatch(/^ERROR: MAXACTION exceeded near /m);
@@ -270,15 +297,15 @@ test('limits are changed when the module is loaded', async () => {
   expect(flat.status).toBe(1);
 });
 
+declare(
+  'rl_sizes',
+  `global h, done
+   probe begin { h <<< 5 h <<< 85 print(@hist_linear(h, 0, 90, 10)) println("begun") }
+   probe procfs("long").read { for (i = 0; i < 100; i++) $value .= "0123456789" }
+   probe kernel.function("vfs_read") { if (!done++) { while (tokenize(n++ ? "" : backtrace(), " ") != "") frames++ printf("%d frames\\n", frames) } }`,
+  ['-DMAXSTRINGLEN=2000'],
+);
 test('sizes of what is shown are changed when the module is loaded', async () => {
-  build(
-    'rl_sizes',
-    `global h, done
-     probe begin { h <<< 5 h <<< 85 print(@hist_linear(h, 0, 90, 10)) println("begun") }
-     probe procfs("long").read { for (i = 0; i < 100; i++) $value .= "0123456789" }
-     probe kernel.function("vfs_read") { if (!done++) { while (tokenize(n++ ? "" : backtrace(), " ") != "") frames++ printf("%d frames\\n", frames) } }`,
-    ['-DMAXSTRINGLEN=2000'],
-  );
   const load = 'wc -c < /proc/systemtap/rl_sizes/long > /tmp/size; cat /etc/passwd > /dev/null; sleep 0.5';
   const shown = async (settings: string): Promise<Readonly<Record<string, unknown>>> => {
     const { output, errors, status } = await run('rl_sizes', '', load, settings);
@@ -302,8 +329,8 @@ test('sizes of what is shown are changed when the module is loaded', async () =>
   expect(await shown('HIST_ELISION=-1')).toMatchObject({ elided: false, buckets: 10 });
 });
 
+declare('rl_begin', 'probe begin { for (i = 0; i < 200; i++) j += i printf("begun %d\\n", j) }');
 test('MAXACTION_INTERRUPTIBLE is ten times MAXACTION, or what is said', async () => {
-  build('rl_begin', 'probe begin { for (i = 0; i < 200; i++) j += i printf("begun %d\\n", j) }');
   expect(await run('rl_begin', '', ':', 'MAXACTION=100')).toMatchObject({ output: 'begun 19900\n', status: 0 });
   for (const limit of ['MAXACTION=10', 'MAXACTION_INTERRUPTIBLE=100']) {
     const ran = await run('rl_begin', '', ':', limit);
@@ -313,12 +340,12 @@ test('MAXACTION_INTERRUPTIBLE is ten times MAXACTION, or what is said', async ()
   expect((await run('rl_begin', '', ':', 'MAXACTION=-1')).errors).toContain('can\'t set "MAXACTION" to "-1"');
 });
 
+declare(
+  'rl_quiet',
+  `${BEGUN}global n, zero probe kernel.function("__do_sys_getppid") { n++ n /= zero } probe end { printf("%d\\n", n >= 50) zero = 0 }`,
+  ['--suppress-handler-errors'],
+);
 test('with --suppress-handler-errors the run goes on', async () => {
-  build(
-    'rl_quiet',
-    `${BEGUN}global n, zero probe kernel.function("__do_sys_getppid") { n++ n /= zero } probe end { printf("%d\\n", n >= 50) zero = 0 }`,
-    ['--suppress-handler-errors'],
-  );
   const ran = await run('rl_quiet', '', GETPPIDS, 'MAXERRORS=2');
   expect(ran.output).toBe('begun\n1\n');
   expect(ran.errors).toMatch(/^WARNING: Number of errors: ([5-9]\d|\d{3,}), skipped probes: 0\n$/);
