@@ -39,7 +39,8 @@ const { values } = parseArgs({
 const { real } = values;
 const seconds = Number(values.seconds);
 
-await withBench({ cpus: 2, warmNode: true, ...(real ? {} : { icount: 0 }) }, async (bench) => {
+// Counting instructions takes turns between the CPUs, and then they take minutes to boot.
+await withBench({ cpus: 2, warmNode: true, bootSeconds: 400, ...(real ? {} : { icount: 0 }) }, async (bench) => {
   const script =
     'probe kprobe.module("bench_target").function("bench_target_hit") { printf("%d %s\\n", pid(), execname()) }';
   const writers: Writer[] = [stapkit(bench, bench.build('bench_output', script))];

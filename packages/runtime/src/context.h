@@ -123,8 +123,8 @@ static inline void stapkit_context_leave(struct stapkit_context *c)
 	cpu->active = c->level;
 }
 
-/* Enters, runs the handler with @registers and leaves; interrupts may be on. */
-static inline void stapkit_context_run(struct stapkit_probe *probe, void *registers)
+/* Enters, runs the handler with @registers and leaves; interrupts may be on. Inline also where a family has two uses. */
+static __always_inline void stapkit_context_run(struct stapkit_probe *probe, void *registers)
 {
 	struct stapkit_context *c;
 	unsigned long flags;
