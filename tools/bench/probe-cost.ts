@@ -60,7 +60,7 @@ const CASES: readonly Case[] = [
   { name: 'c++', script: `global c\n${hit('c++')}`, goal: 120, counts: true },
   { name: 'c++ among 2 probes', ...among([]), counts: true, inKernel: true },
   // Many function entries are armed all at once, through ftrace.
-  { name: 'c++ among 100 probes', ...among(['blk_mq_*']), goal: 120, counts: true, inKernel: true },
+  { name: 'c++ among 160 probes', ...among(['blk_mq_*']), goal: 120, counts: true, inKernel: true },
   {
     name: 'c++ among 3,100 probes',
     ...among(['acpi_*', 'pci_*', 'tcp_*', 'inet_*', 'crypto_*', 'blk_*']),
