@@ -28,6 +28,7 @@ test('--privilege and --unprivileged refuse what is not allowed, with the way ou
     const { status, stderr } = await build(option, ...script);
     expect(status).toBe(1);
     expect(stderr).toContain('probe point is not allowed for --privilege=stapusr');
+    expect(stderr).toContain('hint: run as a member of the group stapdev or stapsys, or as root');
   }
   expect(await build('--unprivileged', '-p2', '-e', 'probe begin { exit() }')).toMatchObject({ status: 0 });
 });

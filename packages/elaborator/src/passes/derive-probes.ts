@@ -173,6 +173,8 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
   const libraryFiles = new Set(ast.library);
   const isExhausted = errorLimit(diagnostics);
   let overLimit = false;
+  /** A point that the privilege level does not allow was among those tried. */
+  let isRefused = false;
 
   const step = (text: string, span: ProbePoint['span'], how: ProbeStep['how']): ProbeStep => ({ text, span, how });
 
@@ -390,6 +392,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     // Those of the lowest level may use what its family says (stap(1), "PROBE RESTRICTIONS"), those above it all points.
     if (options.privilege === 'stapusr' && pattern.privilege !== 'stapusr') {
       const last = taken[taken.length - 1];
+      isRefused = true;
       reasons.push(() => messages.privilege('stapusr', last ? options.tokens.token(last) : token));
       return;
     }
@@ -463,6 +466,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
           optional: false,
         };
         const reasons: Reason[] = [];
+        isRefused = false;
         const count = resolve(point, context, reasons);
         if (overLimit) {
           diagnostics.push(messages.tooManyProbes(limit, options.tokens.token(point)));
@@ -475,7 +479,8 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
           dropped.push({ declaration, chain: context.chain, reasons: () => reasons.map((reason) => reason()) });
         else {
           const causes = reasons.map((reason) => reason());
-          diagnostics.push(messages.whileResolving(options.tokens.token(point), causes));
+          const hints = isRefused ? ['run as a member of the group stapdev or stapsys, or as root'] : [];
+          diagnostics.push(messages.whileResolving(options.tokens.token(point), causes, hints));
         }
       }
     }
