@@ -1,5 +1,6 @@
 // The command `staprun`. It knows nothing of the process it runs in: main.ts gives it the streams and the signals, so
 // that tests can run it whole, and the driver can run it where a module is loaded.
+import { cpus } from 'node:os';
 import {
   type Diagnostic,
   DiagnosticError,
@@ -279,14 +280,14 @@ class StaprunCommand {
         for (const files of byCpu.values()) files.requestRotation();
       }),
     );
-    return async (cpu, frames) => {
-      let files = byCpu.get(cpu);
-      if (!files) {
-        files = await OutputFiles.open({ name: `${prefix}${cpu}`, whole: true, ...this.#fileLimits() });
-        byCpu.set(cpu, files);
-      }
-      await files.write(frames);
+    const open = async (cpu: number): Promise<Files> => {
+      const files = await OutputFiles.open({ name: `${prefix}${cpu}`, whole: true, ...this.#fileLimits() });
+      byCpu.set(cpu, files);
+      return files;
     };
+    // One for each CPU, as SystemTap has it, whether it prints or not; one that comes later has its own then.
+    for (const cpu of cpus().keys()) await open(cpu);
+    return async (cpu, frames) => await (byCpu.get(cpu) ?? (await open(cpu))).write(frames);
   }
 
   #fileLimits(): { size?: number; count?: number } {

@@ -1,6 +1,6 @@
 // `staprun` as a whole over a module in memory and real .ko bytes.
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type CommandIo, staprunCommand } from '../src/cli.js';
@@ -57,6 +57,15 @@ test('-o writes to a file', async () => {
   const ran = await staprun(HELLO, ['-o', join(folder, 'log'), join(folder, 'hello.ko')]);
   expect(ran).toMatchObject({ status: 0, output: '' });
   expect(readFileSync(join(folder, 'log'), 'utf8')).toBe('Hello World!\n');
+});
+
+test('--bulk makes a file for each CPU, whether it prints or not; one that cannot be made is told before the module is loaded', async () => {
+  const ran = await staprun(HELLO, ['--bulk', '-o', join(folder, 'trace'), join(folder, 'hello.ko')]);
+  expect(ran).toMatchObject({ status: 0, output: '' });
+  const files = [...cpus().keys()].map((cpu) => `trace_${cpu}`);
+  expect(readdirSync(folder).filter((name) => name !== 'hello.ko')).toEqual(files.sort());
+  const refused = await staprun(HELLO, ['--bulk', '-o', join(folder, 'none', 'trace'), join(folder, 'hello.ko')]);
+  expect(refused).toMatchObject({ status: 1, errors: expect.stringContaining('no such file or directory'), asked: [] });
 });
 
 test('-R loads a copy under another name and leaves no copy', async () => {

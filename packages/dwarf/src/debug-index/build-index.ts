@@ -2,7 +2,7 @@
 // merged, sorted and written.
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import { DiagnosticError, type Progress } from '@stapkit/pass';
@@ -75,7 +75,7 @@ function tryOpen(path: string, infoSize: number): DebugIndex | undefined {
 
 async function scanAll(dwarf: Dwarf, infoSize: number, options: DebugIndexOptions): Promise<ScanResult[]> {
   const units = dwarf.units().filter((unit) => unit.section === '.debug_info');
-  const step = `indexing the debug information of ${dwarf.elf.name}`;
+  const step = `indexing the debug information of ${basename(dwarf.elf.name)}`;
   const workerFile = options.workerFile ?? fileURLToPath(new URL('./worker.js', import.meta.url));
   const count = Math.min(options.workers ?? availableParallelism(), 8);
   options.progress?.update(step, 0);
