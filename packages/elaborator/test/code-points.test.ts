@@ -140,6 +140,18 @@ describe('functions', () => {
     expect(points('kernel.function("only_inlined").inline')).toHaveLength(1);
   });
 
+  test('a function that is named is taken whatever line is written, with a warning', () => {
+    for (const line of [':99', '+99', ':90-99']) {
+      const point = `kernel.function("vfs_read@fs/read_write.c${line}")`;
+      const { script, messages } = elaborateText(`probe ${point} { println(1) }`, { symbols });
+      expect(script.probes).toHaveLength(1);
+      expect(messages).toEqual([
+        expect.stringContaining('function vfs_read has no code of that line; it is declared in line 10'),
+      ]);
+    }
+    expect(points('kernel.function("vfs_re*@fs/read_write.c:99")')[0]).toMatch('while resolving probe point');
+  });
+
   test('a part that the compiler took out of a function is not probed', () => {
     expect(points('kernel.function("split")')).toEqual([expect.stringContaining('+36')]);
     const { diagnostics } = elaborateText('probe kernel.function("split").call { println(1) }', { symbols });

@@ -23,6 +23,8 @@
 /* The most threads of one program, at a time, that a point counts for. */
 #define CELLS 4096
 #define BUCKET_BITS 10
+/* How often a handler asks for the lock, which is held for a microsecond. */
+#define MOST_TRIES 10000
 
 /* What a thread has counted while it ran, up to when it was last switched away from. */
 struct cell {
@@ -251,15 +253,19 @@ bool stapkit_perf_threads_count(struct stapkit_perf_threads *threads, s64 *count
 {
 	u64 now;
 	u64 sum = counted(threads, &now);
+	u32 tries = 0;
 	u32 *at;
 
 	if (!stapkit_perf_is_wanted(threads->set))
 		return false;
-	/* A non-maskable interrupt may have come while the lock was held on this CPU. */
-	if (!raw_spin_trylock(&threads->lock)) {
-		if (in_nmi())
+	/*
+	 * This may be a handler in the middle of what holds the lock on this CPU: of a non-maskable interrupt, or of a probe
+	 * on the kernel's way out of the lock.
+	 */
+	while (!raw_spin_trylock(&threads->lock)) {
+		if (in_nmi() || ++tries == MOST_TRIES)
 			return false;
-		raw_spin_lock(&threads->lock);
+		cpu_relax();
 	}
 	at = place_of(threads, current);
 	if (*at)

@@ -185,8 +185,20 @@ function codeFunctions(
 ): readonly BuiltPoint[] | PointFault {
   const module = request.string('module');
   const copies = suffix === '' ? 'all' : suffix === '.inline' ? 'inlined' : 'entries';
-  const found = findFunctions(code, pattern, module, copies).filter((one) => suffix !== '.exported' || one.external);
   const wildcard = WILD.test(pattern.name);
+  let found = findFunctions(code, pattern, module, copies);
+  if (found.length === 0 && pattern.lines && !wildcard) {
+    // A function is what was asked for, and it is there: SystemTap takes it whatever line is written.
+    found = findFunctions(
+      code,
+      { name: pattern.name, ...(pattern.file === undefined ? {} : { file: pattern.file }) },
+      module,
+      copies,
+    );
+    for (const one of found)
+      request.warn(`function ${one.name} has no code of that line; it is declared in line ${one.line}`);
+  }
+  found = found.filter((one) => suffix !== '.exported' || one.external);
   const points: BuiltPoint[] = [];
   let places = 0;
   for (const one of found) {
