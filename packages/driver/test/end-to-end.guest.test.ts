@@ -123,7 +123,8 @@ describe('intermediate results', () => {
     const [one, other] = ['ours_a.ko', 'ours_b.ko'].map((name) => readFileSync(file(name)).toString('latin1'));
     expect(other!.replaceAll('ours_b', 'ours_a')).toBe(one);
     expect(await stap(['--vm', '--from', file('4.json')])).toMatchObject({ status: 0, stdout: 'read performed\n' });
-  });
+    // The runtime is built twice from nothing, which takes a minute each where memory is slow to come.
+  }, 400_000);
 
   test('-p1 to -p4 print the script, its meaning, the C and the path of the module', async () => {
     const script = 'global n\nprobe begin { n = 1; exit() }';
