@@ -193,7 +193,7 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
         return place(file, address, about, symbol) ?? [];
       });
     const own = copies === 'inlined' ? [] : places(found.concrete, found.addresses, false);
-    const isPart = (one: CodePlace) => PART.test(file.symbolOf(BigInt(one.address), one.function) ?? '');
+    const parts = own.filter((one) => PART.test(file.symbolOf(BigInt(one.address), one.function) ?? ''));
     const inlined = copies === 'entries' ? [] : places(found.inlined, found.inlinedAddresses, true);
     return {
       name: found.name,
@@ -201,8 +201,8 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
       file: shown,
       line,
       external,
-      entries: own.filter((one) => !isPart(one)),
-      parts: own.filter(isPart),
+      entries: parts.length === 0 ? own : own.filter((one) => !parts.includes(one)),
+      parts,
       inlined,
       copies: found.inlined.length - merged,
       withoutCode,
