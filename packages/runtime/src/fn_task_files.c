@@ -9,10 +9,18 @@
 
 #define TASK(number) ((struct task_struct *)(unsigned long)(number))
 
-/* The table's head, all zeros for a task without one. */
-static struct fdtable task_table(struct stapkit_context *c, s64 task)
+/* A table that the task has left may be another's the next moment. */
+static bool has_left(s64 task, const struct files_struct *files)
 {
-	struct files_struct *files = STAPKIT_PEEK(c, TASK(task), files);
+	struct files_struct *now;
+
+	smp_rmb();
+	return !stapkit_peek(&now, &TASK(task)->files, sizeof(now)) || now != files;
+}
+
+/* The table's head, all zeros for a task without one. */
+static struct fdtable task_table(struct stapkit_context *c, s64 task, struct files_struct *files)
+{
 	struct fdtable table = {};
 	struct fdtable *at;
 
@@ -23,12 +31,15 @@ static struct fdtable task_table(struct stapkit_context *c, s64 task)
 		memset(&table, 0, sizeof(table));
 		stapkit_fault(c, "kernel read", (unsigned long)at);
 	}
+	if (has_left(task, files))
+		memset(&table, 0, sizeof(table));
 	return table;
 }
 
 s64 stapkit_fn_task_open_file_handles(struct stapkit_context *c, s64 task)
 {
-	struct fdtable table = task_table(c, task);
+	struct files_struct *files = STAPKIT_PEEK(c, TASK(task), files);
+	struct fdtable table = task_table(c, task, files);
 	u32 words = table.max_fds / BITS_PER_LONG;
 	unsigned long bits;
 	s64 count = 0;
@@ -43,17 +54,18 @@ s64 stapkit_fn_task_open_file_handles(struct stapkit_context *c, s64 task)
 		}
 		count += hweight_long(bits);
 	}
-	return count;
+	return has_left(task, files) ? 0 : count;
 }
 
 s64 stapkit_fn_task_max_file_handles(struct stapkit_context *c, s64 task)
 {
-	return task_table(c, task).max_fds;
+	return task_table(c, task, STAPKIT_PEEK(c, TASK(task), files)).max_fds;
 }
 
 s64 stapkit_fn_task_fd_lookup(struct stapkit_context *c, s64 task, s64 fd)
 {
-	struct fdtable table = task_table(c, task);
+	struct files_struct *files = STAPKIT_PEEK(c, TASK(task), files);
+	struct fdtable table = task_table(c, task, files);
 	struct file *file;
 
 	if (fd < 0 || fd >= table.max_fds)
@@ -62,7 +74,7 @@ s64 stapkit_fn_task_fd_lookup(struct stapkit_context *c, s64 task, s64 fd)
 		stapkit_fault(c, "kernel read", (unsigned long)(table.fd + fd));
 		return 0;
 	}
-	return (s64)(unsigned long)file;
+	return has_left(task, files) ? 0 : (s64)(unsigned long)file;
 }
 
 s64 stapkit_fn_task_exe_file(struct stapkit_context *c, s64 task)

@@ -15,6 +15,13 @@ static struct mm_struct *address_space(s64 task)
 	return task && stapkit_peek(&mm, &TASK(task)->mm, sizeof(mm)) ? mm : NULL;
 }
 
+/* What has been read is @mm's only where the task still has it: one that was left may be another's the next moment. */
+static s64 unless_left(s64 task, const struct mm_struct *mm, s64 value)
+{
+	smp_rmb();
+	return address_space(task) == mm ? value : 0;
+}
+
 #define COUNT(mm, member) ({						\
 	typeof((mm)->member) value_;					\
 									\
@@ -43,35 +50,36 @@ s64 stapkit_fn_task_memory_size(struct stapkit_context *c, s64 task)
 {
 	struct mm_struct *mm = address_space(task);
 
-	return mm ? COUNT(mm, total_vm) : 0;
+	return mm ? unless_left(task, mm, COUNT(mm, total_vm)) : 0;
 }
 
 s64 stapkit_fn_task_memory_shared(struct stapkit_context *c, s64 task)
 {
 	struct mm_struct *mm = address_space(task);
 
-	return mm ? counter(mm, MM_FILEPAGES) + counter(mm, MM_SHMEMPAGES) : 0;
+	return mm ? unless_left(task, mm, counter(mm, MM_FILEPAGES) + counter(mm, MM_SHMEMPAGES)) : 0;
 }
 
 s64 stapkit_fn_task_memory_resident(struct stapkit_context *c, s64 task)
 {
 	struct mm_struct *mm = address_space(task);
 
-	return mm ? counter(mm, MM_FILEPAGES) + counter(mm, MM_ANONPAGES) + counter(mm, MM_SHMEMPAGES) : 0;
+	return mm ? unless_left(task, mm, counter(mm, MM_FILEPAGES) + counter(mm, MM_ANONPAGES) + counter(mm, MM_SHMEMPAGES)) : 0;
 }
 
 s64 stapkit_fn_task_memory_text(struct stapkit_context *c, s64 task)
 {
 	struct mm_struct *mm = address_space(task);
+	s64 pages = mm ? (PAGE_ALIGN(COUNT(mm, end_code)) - (COUNT(mm, start_code) & PAGE_MASK)) >> PAGE_SHIFT : 0;
 
-	return mm ? (s64)((PAGE_ALIGN(COUNT(mm, end_code)) - (COUNT(mm, start_code) & PAGE_MASK)) >> PAGE_SHIFT) : 0;
+	return mm ? unless_left(task, mm, pages) : 0;
 }
 
 s64 stapkit_fn_task_memory_data(struct stapkit_context *c, s64 task)
 {
 	struct mm_struct *mm = address_space(task);
 
-	return mm ? COUNT(mm, data_vm) + COUNT(mm, stack_vm) : 0;
+	return mm ? unless_left(task, mm, COUNT(mm, data_vm) + COUNT(mm, stack_vm)) : 0;
 }
 
 s64 stapkit_fn_mem_page_size(struct stapkit_context *c)

@@ -1,4 +1,6 @@
 // Functions of the tapset that need a run of their own: a target process, or a guest that does not come back.
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { DiagnosticError } from '@stapkit/pass';
@@ -42,6 +44,81 @@ test('the target set is the command of -c and all that descends from it', async 
     `${bash} begat ${perl}`,
     '0',
   ]);
+  expect(ran).toMatchObject({ errors: '', status: 0 });
+});
+
+test('a map that another thread changes is waited for, or said to be changing, and no address is said to have no file', async () => {
+  // One thread changes the map as often as it can, the other asks; then it asks alone.
+  const [source, program] = [join(modules.folder, 'mapper.c'), join(modules.folder, 'mapper')];
+  writeFileSync(
+    source,
+    `#include <pthread.h>
+     #include <stdatomic.h>
+     #include <sys/mman.h>
+     #include <unistd.h>
+     static atomic_int changes, done;
+     static void *change(void *unused) {
+       const size_t size = 64 * 4096;
+       for (; !done || changes < 10; changes++) {
+         char *at = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+         mprotect(at, size, PROT_READ);
+         munmap(at, size);
+       }
+       return 0;
+     }
+     int main(void) {
+       pthread_t thread;
+       pthread_create(&thread, 0, change, 0);
+       for (int i = 0; i < 3000; i++) getppid();
+       done = 1;
+       pthread_join(thread, 0);
+       for (int i = 0; i < 100; i++) getuid();
+       return 0;
+     }`,
+  );
+  execFileSync('gcc', ['-O1', '-pthread', '-o', program, source]);
+  modules.build(
+    'rn_map',
+    `global answers
+     function kind:string (answer:string) {
+       if (answer =~ "^libc") return "file"
+       if (answer == sprintf("user address 0x%x can't be looked up: the memory map of process %d is being changed", uaddr(), pid()))
+         return "changing"
+       if (isinstr(answer, sprintf("0x%x [libc", uaddr())) && answer =~ "[+]0x[0-9a-f]+/0x[0-9a-f]+.$") return "file"
+       return answer == sprintf("0x%x [map is being changed]", uaddr()) ? "changing" : answer
+     }
+     function name:string () { try { answer = umodname(uaddr()) } catch (m) { answer = m } return kind(answer) }
+     probe begin { println("begun") }
+     probe kernel.function("__do_sys_getppid") {
+       if (execname() != "mapper") next
+       answers["both", "name", name()]++
+       answers["both", "data", kind(usymdata(uaddr()))]++
+     }
+     probe kernel.function("__do_sys_getuid") {
+       if (execname() != "mapper") next
+       answers["one", "name", name()]++
+       answers["one", "data", kind(usymdata(uaddr()))]++
+     }
+     // The change is the thread's own: it has the lock.
+     probe kernel.function("mprotect_fixup") {
+       if (execname() != "mapper" || tid() == pid()) next
+       answers["own", "name", name()]++
+       answers["own", "data", kind(usymdata(uaddr()))]++
+     }
+     probe end {
+       foreach ([when, what, answer] in answers) printf("%s %s %s: %d\\n", when, what, answer, answers[when, what, answer])
+       delete answers
+     }`,
+  );
+  const ran = await modules.run('rn_map', '', program);
+  const answers = new Map(ran.output.split('\n').map((line) => line.split(': ') as [string, string]));
+  const count = (key: string): number => Number(answers.get(key) ?? 0);
+  for (const what of ['name', 'data']) {
+    expect(count(`both ${what} file`) + count(`both ${what} changing`), ran.output).toBe(3000);
+    expect(count(`one ${what} file`), ran.output).toBe(100);
+    expect(count(`own ${what} changing`), ran.output).toBeGreaterThanOrEqual(10);
+    expect(count(`own ${what} file`), ran.output).toBe(0);
+  }
   expect(ran).toMatchObject({ errors: '', status: 0 });
 });
 

@@ -90,10 +90,12 @@ test('handlers in non-maskable interrupts come in the middle of others and of wh
      for cpu in 0 1; do nice -n 19 taskset -c $cpu perl -e 'getppid while 1' & done
      for i in $(seq 10); do for cpu in 0 1; do taskset -c $cpu sh -c 'echo l > /proc/sysrq-trigger'; done; done
      kill %2 %3; kill -INT $P; wait
-     grep -vE '^(begin|busy [01] [0-9]+|nmi [01] [01]-[^ ].*|end [0-9]+ [0-9]+ [0-9]+)$' o
-     echo lines $(grep -c '^nmi' o) $(sed -n 's/^end //p' o); cat e`,
+     grep -vE '^(begin|busy [01] [0-9]+|nmi [01] [01]-[^ ].*|known [0-9]+ [0-9]+|end [0-9]+ [0-9]+ [0-9]+)$' o
+     echo lines $(grep -c '^nmi' o) $(sed -n 's/^end //p' o) $(sed -n 's/^known //p' o); cat e`,
   );
-  const [, lines, nmis, nested, refused] = /^lines (\d+) (\d+) (\d+) (\d+)$/m.exec(output)!.map(Number);
+  const [, lines, nmis, nested, refused, asked, known] = /^lines (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)$/m
+    .exec(output)!
+    .map(Number);
   expect(nmis).toBeGreaterThanOrEqual(10);
   // The other handler fills the buffers faster than a slow machine reads them: what does not fit is counted.
   const lost = Number(
@@ -101,6 +103,9 @@ test('handlers in non-maskable interrupts come in the middle of others and of wh
   );
   expect(lines! + lost).toBe(nmis);
   expect(nested).toBeGreaterThan(0);
+  // The map of a process can be looked at, also where the interrupted handler holds it.
+  expect(asked).toBeGreaterThan(0);
+  expect(known).toBe(asked);
   // A lock that the interrupted handler holds is not waited for: the hit is skipped, and counted.
   expect(nmis! - refused!).toBeGreaterThan(0);
   expect(output).toMatch(/^WARNING: Skipped due to .*lock timeout in kernel\.trace\("nmi:nmi_handler"\)/m);
