@@ -13,6 +13,7 @@ import { layoutParts, littleEndian, tableParts, writeAtomically } from '../io/wr
 import { type CodeMarks, type NamedVariant, readCodeMarks, readVariants } from './code-marks.js';
 import { DebugIndex, INDEX_FORMAT, INDEX_NAME, type IndexAbout, type IndexPart, NO_ADDRESS } from './debug-index.js';
 import { Scanner, type ScanResult } from './scan.js';
+import type { WorkerTask } from './worker.js';
 
 export interface DebugIndexOptions {
   /** The index is kept below `symbols/BUILDID/` of it. */
@@ -103,7 +104,7 @@ async function scanAll(dwarf: Dwarf, infoSize: number, options: DebugIndexOption
     const done = new Array<number>(shares.length).fill(0);
     return await Promise.all(
       shares.map((own, index) =>
-        runWorker(workerFile, dwarf.elf.name, own, options.signal, (bytes) => {
+        runWorker(workerFile, dwarf, own, options.signal, (bytes) => {
           done[index] = bytes;
           options.progress?.update(step, done.reduce((a, b) => a + b, 0) / infoSize);
         }),
@@ -129,13 +130,18 @@ function share(units: readonly Unit[], count: number): Unit[][] {
 
 function runWorker(
   file: string,
-  path: string,
+  dwarf: Dwarf,
   units: readonly Unit[],
   signal: AbortSignal | undefined,
   onDone: (bytes: number) => void,
 ): Promise<ScanResult> {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(file, { workerData: { path, units: units.map((unit) => unit.offset) } });
+    const task: WorkerTask = {
+      path: dwarf.elf.name,
+      supplementary: dwarf.supplementary?.elf.name,
+      units: units.map((unit) => unit.offset),
+    };
+    const worker = new Worker(file, { workerData: task });
     const onAbort = () => {
       void worker.terminate();
       reject(signal!.reason);

@@ -1,6 +1,5 @@
 // The thread that scans a share of a file's units for the index; see build-index.ts.
 import { parentPort, workerData } from 'node:worker_threads';
-import { openSupplementary } from '../debuginfo/find.js';
 import { Dwarf } from '../dwarf/dwarf.js';
 import { openElf } from '../elf/elf-file.js';
 import { BinaryFault } from '../io/fault.js';
@@ -9,14 +8,17 @@ import { Scanner } from './scan.js';
 /** What the main thread sends. */
 export interface WorkerTask {
   readonly path: string;
+  /** The file that dwz moved shared entries to, where there is one. */
+  readonly supplementary: string | undefined;
   /** Offsets of the units to scan. */
   readonly units: readonly number[];
 }
 
 function run(task: WorkerTask): void {
   const elf = openElf(task.path);
+  const shared = task.supplementary === undefined ? undefined : openElf(task.supplementary);
   try {
-    const dwarf = new Dwarf(elf, openSupplementary(elf));
+    const dwarf = new Dwarf(elf, shared && new Dwarf(shared));
     const scanner = new Scanner(dwarf);
     let done = 0;
     let told = 0;
@@ -37,6 +39,7 @@ function run(task: WorkerTask): void {
     const { file, section, offset, problem } = error;
     parentPort!.postMessage({ fault: { file, section, offset, problem } });
   } finally {
+    shared?.close();
     elf.close();
   }
 }

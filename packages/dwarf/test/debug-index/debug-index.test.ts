@@ -1,16 +1,27 @@
 // The index of a program's debug information: made once, kept, made anew where it is damaged.
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { layoutIndex } from '../../src/debug-index/build-index.js';
 import { INDEX_NAME } from '../../src/debug-index/debug-index.js';
 import { Scanner } from '../../src/debug-index/scan.js';
-import { type DebugIndex, DW_TAG, Dwarf, entryAddress, openDebugIndex, openElf } from '../../src/index.js';
+import {
+  buildIdPath,
+  type DebugIndex,
+  DW_TAG,
+  Dwarf,
+  entryAddress,
+  openDebugIndex,
+  openElf,
+  openSupplementary,
+} from '../../src/index.js';
 import { compile, SAMPLE_CPP, temporaryFolder } from '../helpers/compile.js';
 
 const folder = temporaryFolder();
 const cacheFolder = join(folder.path, 'cache');
+const workerFile = join(folder.path, 'worker.mjs');
 let dwarf: Dwarf;
 let index: DebugIndex;
 
@@ -18,6 +29,18 @@ beforeAll(async () => {
   const path = compile(folder.path, 'program', ['-O2', '-Wl,--build-id=sha1']);
   dwarf = new Dwarf(openElf(path));
   index = await openDebugIndex(dwarf, { cacheFolder });
+  await build({
+    entryPoints: [new URL('../../src/debug-index/worker.ts', import.meta.url).pathname],
+    outfile: workerFile,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    conditions: ['source'],
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+    },
+  });
 });
 afterAll(() => folder.remove());
 
@@ -140,19 +163,6 @@ test('an aborted scan throws the reason', async () => {
 });
 
 test('threads make the same index, and several may make it at once', async () => {
-  const workerFile = join(folder.path, 'worker.mjs');
-  await build({
-    entryPoints: [new URL('../../src/debug-index/worker.ts', import.meta.url).pathname],
-    outfile: workerFile,
-    bundle: true,
-    platform: 'node',
-    target: 'node20',
-    format: 'esm',
-    conditions: ['source'],
-    banner: {
-      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
-    },
-  });
   const other = join(folder.path, 'cache-threads');
   const steps: number[] = [];
   const progress = { update: (_: string, done?: number) => void steps.push(done ?? -1), finish() {} };
@@ -169,3 +179,24 @@ test('threads make the same index, and several may make it at once', async () =>
   expect(file(other).equals(file(cacheFolder))).toBe(true);
   expect(readdirSync(join(other, 'symbols', id)).sort()).toEqual([INDEX_NAME, `${INDEX_NAME}.stamp`]);
 });
+
+test.skipIf(!existsSync('/usr/bin/dwz'))(
+  'threads find the file that dwz moved entries to where the caller found it',
+  async () => {
+    const files = ['first', 'second'].map((name) => compile(folder.path, name, ['-O1', '-Wl,--build-id=sha1']));
+    const common = join(folder.path, 'common');
+    execFileSync('dwz', ['-m', common, ...files]);
+    const shared = openElf(common);
+    const debug = join(folder.path, 'debug');
+    const kept = buildIdPath(debug, shared.buildId()!);
+    shared.close();
+    mkdirSync(dirname(kept), { recursive: true });
+    renameSync(common, kept);
+    const elf = openElf(files[0]!);
+    const own = new Dwarf(elf, openSupplementary(elf, [debug]));
+    const alone = await openDebugIndex(own, { cacheFolder, workers: 0 });
+    const threads = await openDebugIndex(own, { cacheFolder: join(folder.path, 'cache-dwz'), workers: 2, workerFile });
+    expect(threads.functions('*')).toEqual(alone.functions('*'));
+    expect(threads.functions('helper')).toHaveLength(1);
+  },
+);
