@@ -36,7 +36,7 @@ describe('source lines', () => {
       '--vm',
       script,
       '-c',
-      'modprobe dummy numdummies=3 && ip link add d9 type dummy && ip link del d9',
+      'rmmod dummy 2>/dev/null; modprobe dummy numdummies=3 && ip link add d9 type dummy && ip link del d9 && rmmod dummy',
     ]);
     expect(ended.stderr).toBe('');
     const lines = ended.stdout.split('\n').filter((line) => /^(?: 0x|line |module |static |unknown )/.test(line));
@@ -72,7 +72,7 @@ describe('source lines', () => {
     global seen`;
     const ended = await stap([
       ...['--vm', '-d', 'dummy', '-e', probe],
-      ...['-c', 'rmmod dummy 2>/dev/null; modprobe dummy numdummies=1'],
+      ...['-c', 'rmmod dummy 2>/dev/null; modprobe dummy numdummies=1 && rmmod dummy'],
     ]);
     expect(ended.stderr).toBe('');
     expect(ended.stdout).toMatch(/^from drivers\/net\/dummy\.c:\d+$/m);
