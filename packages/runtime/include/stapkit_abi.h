@@ -577,44 +577,75 @@ enum stapkit_statistic_operation {
 	STAPKIT_VARIANCE = 5,
 };
 
-/* How a foreach walks. */
-struct stapkit_walk {
-	struct stapkit_map *map;
-	struct stapkit_context *c;
-	struct stapkit_order *order;	/* of a sorted walk, else NULL */
-	u64 sequence;			/* of the current node, to notice that it was deleted */
-	u8 *at;				/* the current node */
-	const u32 *key_at;		/* where in a node its keys are */
-	u32 node;			/* its number; 0 before the first */
-	u32 fixed;
-	u32 generation;			/* of the order, to notice that another walk took it */
-	bool started;
-	s64 left;			/* elements still to visit; negative: no limit */
-	const union stapkit_value *slice;
+/* An element. Its value and its keys follow; strings have fixed room. Number 0 is no node. */
+struct stapkit_node {
+	u32 chain;			/* next in its bucket, or in the free list */
+	u32 hash;
+	u32 previous, next;		/* in the order of insertion */
+	u64 sequence;			/* counts insertions: never the same for two elements; 0: free */
+};
+
+/* An array. Scripts see it for the sake of foreach, and change nothing in it. */
+struct stapkit_map {
+	u32 capacity;
+	u32 count;
+	u32 used;			/* nodes that were ever used; later ones are still zero */
+	u32 free;
+	u32 first, last;
+	u32 mask;
+	u32 seed;
+	int insert_lock;		/* held while an element is made: `<<<` does so with the array's lock shared */
+	u8 keys, type, wrap, string_keys;
+	u8 key_types[STAPKIT_KEYS_MAX];
+	u32 key_at[STAPKIT_KEYS_MAX];	/* offsets in a node */
+	u32 node_size;
+	u32 string_size;
+	u64 sequence;
+	u32 *buckets;
+	u8 *nodes;
+	u8 **cells;			/* statistics: each CPU's, by node */
+	u32 cell_size;
+	const struct stapkit_statistic_kind *statistic;
+	const struct stapkit_global *global;
+	u32 order_count;
+	struct stapkit_order *orders;
 };
 
 /*
- * Starts a walk. @column: -1 for insertion order, 0 by value, n by the n-th key; @operation: which statistic a value
- * is sorted by; @limit: negative for none; @slice: keys that must match where @fixed says so; @slot: which of the
- * map's orders a sorted walk uses, one for each sorted foreach of the script.
+ * A foreach in the order of insertion is a loop in the script's own C: from map->first by node->next. Where keys and value
+ * are all numbers, their places are known when it is compiled: @values is 1, or 0 for statistics, which lie elsewhere.
  */
-bool stapkit_walk_start(struct stapkit_context *c, struct stapkit_walk *walk, struct stapkit_map *map, s32 column,
-			bool descending, u32 operation, u32 shift, s64 limit, const union stapkit_value *slice,
-			u32 fixed, u32 slot);
-bool stapkit_walk_next(struct stapkit_walk *walk);
+#define STAPKIT_VALUE_AT sizeof(struct stapkit_node)
+#define STAPKIT_KEY_AT(values, key) (STAPKIT_VALUE_AT + 8 * ((values) + (key)))
+#define STAPKIT_NODE_SIZE(values, keys) STAPKIT_KEY_AT(values, keys)
 
-static inline s64 stapkit_walk_key(const struct stapkit_walk *walk, u32 key)
+static inline struct stapkit_node *stapkit_node_at(u8 *nodes, u32 number, size_t size)
 {
-	return *(const s64 *)(walk->at + walk->key_at[key]);
+	return (struct stapkit_node *)(nodes + number * size);
 }
 
-static inline const char *stapkit_walk_key_string(const struct stapkit_walk *walk, u32 key)
+static inline s64 stapkit_node_number(const struct stapkit_node *node, size_t at)
 {
-	return (const char *)walk->at + walk->key_at[key];
+	return *(const s64 *)((const u8 *)node + at);
 }
 
-s64 stapkit_walk_value(const struct stapkit_walk *walk);
-const char *stapkit_walk_value_string(const struct stapkit_walk *walk);
+static inline const char *stapkit_node_text(const struct stapkit_node *node, size_t at)
+{
+	return (const char *)node + at;
+}
+
+/* A slice: true where the element's keys are those that @fixed asks for. */
+bool stapkit_node_matches(const struct stapkit_map *map, u32 number, const union stapkit_value *keys, u32 fixed);
+
+/*
+ * A sorted foreach. @column: 0 by value, n by the n-th key; @operation: which statistic a value is sorted by; @slice: keys
+ * that must match where @fixed says so; @slot: which of the map's orders it uses, one for each sorted foreach of the
+ * script. What stapkit_sort() returns tells stapkit_sorted_next() whether the order is still this walk's.
+ */
+u32 stapkit_sort(struct stapkit_context *c, struct stapkit_map *map, u32 column, bool descending, u32 operation,
+		 const union stapkit_value *slice, u32 fixed, u32 slot);
+/* The next element, and its number; NULL at the end. */
+struct stapkit_node *stapkit_sorted_next(const struct stapkit_map *map, u32 slot, u32 generation, u32 *number);
 
 /* ------------------------------------------------------------------------------------------------------ statistics */
 
@@ -634,6 +665,7 @@ struct stapkit_merged {
 const struct stapkit_merged *stapkit_statistic_merge(struct stapkit_context *c, struct stapkit_statistic *statistic);
 const struct stapkit_merged *stapkit_map_merge(struct stapkit_context *c, struct stapkit_map *map,
 					       const union stapkit_value *keys, u32 fixed);
+const struct stapkit_merged *stapkit_node_merge(struct stapkit_context *c, struct stapkit_map *map, u32 number);
 /* The value of one operation; raises "empty aggregate" where SystemTap does. */
 s64 stapkit_merged_value(struct stapkit_context *c, const struct stapkit_merged *merged, u32 operation);
 s64 stapkit_merged_bucket(struct stapkit_context *c, const struct stapkit_merged *merged, s64 index);

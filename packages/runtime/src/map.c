@@ -13,21 +13,19 @@
 #include "map.h"
 #include "words.h"
 
-#define VALUE_AT sizeof(struct stapkit_node)
-
 static inline struct stapkit_node *node_at(const struct stapkit_map *map, u32 number)
 {
-	return (struct stapkit_node *)(map->nodes + (size_t)number * map->node_size);
+	return stapkit_node_at(map->nodes, number, map->node_size);
 }
 
 static inline s64 *number_of(const struct stapkit_map *map, u32 number)
 {
-	return (s64 *)((u8 *)node_at(map, number) + VALUE_AT);
+	return (s64 *)((u8 *)node_at(map, number) + STAPKIT_VALUE_AT);
 }
 
 static inline char *text_of(const struct stapkit_map *map, u32 number)
 {
-	return (char *)node_at(map, number) + VALUE_AT;
+	return (char *)node_at(map, number) + STAPKIT_VALUE_AT;
 }
 
 static inline s64 key_number(const struct stapkit_map *map, u32 number, u32 key)
@@ -119,7 +117,7 @@ static inline bool node_matches(const struct stapkit_map *map, const struct stap
 	return true;
 }
 
-static bool slice_matches(const struct stapkit_map *map, u32 number, const union stapkit_value *keys, u32 fixed)
+bool stapkit_node_matches(const struct stapkit_map *map, u32 number, const union stapkit_value *keys, u32 fixed)
 {
 	u32 i;
 
@@ -338,7 +336,7 @@ bool stapkit_map_has_slice(struct stapkit_map *map, const union stapkit_value *k
 	u32 number;
 
 	for (number = map->first; number; number = node_at(map, number)->next)
-		if (slice_matches(map, number, keys, fixed))
+		if (stapkit_node_matches(map, number, keys, fixed))
 			return true;
 	return false;
 }
@@ -350,7 +348,7 @@ void stapkit_map_delete_slice(struct stapkit_map *map, const union stapkit_value
 	while (number) {
 		u32 next = node_at(map, number)->next;
 
-		if (slice_matches(map, number, keys, fixed))
+		if (stapkit_node_matches(map, number, keys, fixed))
 			forget(map, number);
 		number = next;
 	}
@@ -379,28 +377,34 @@ static void merge_variance_node(struct stapkit_map *map, u32 number, struct stap
 									    (size_t)number * map->cell_size));
 }
 
+const struct stapkit_merged *stapkit_node_merge(struct stapkit_context *c, struct stapkit_map *map, u32 number)
+{
+	struct stapkit_merged *merged = c->merged;
+
+	stapkit_merge_start(merged, map->statistic);
+	if (number) {
+		merge_node(map, number, merged);
+		if (map->statistic->variance)
+			merge_variance_node(map, number, merged);
+	}
+	return merged;
+}
+
 const struct stapkit_merged *stapkit_map_merge(struct stapkit_context *c, struct stapkit_map *map,
 					       const union stapkit_value *keys, u32 fixed)
 {
 	struct stapkit_merged *merged = c->merged;
 	u32 number;
 
+	if (fixed == (1u << map->keys) - 1)
+		return stapkit_node_merge(c, map, find(map, keys, hash_keys(map, keys)));
 	stapkit_merge_start(merged, map->statistic);
-	if (fixed == (1u << map->keys) - 1) {
-		number = find(map, keys, hash_keys(map, keys));
-		if (number) {
-			merge_node(map, number, merged);
-			if (map->statistic->variance)
-				merge_variance_node(map, number, merged);
-		}
-		return merged;
-	}
 	for (number = map->first; number; number = node_at(map, number)->next)
-		if (slice_matches(map, number, keys, fixed))
+		if (stapkit_node_matches(map, number, keys, fixed))
 			merge_node(map, number, merged);
 	if (map->statistic->variance)
 		for (number = map->first; number; number = node_at(map, number)->next)
-			if (slice_matches(map, number, keys, fixed))
+			if (stapkit_node_matches(map, number, keys, fixed))
 				merge_variance_node(map, number, merged);
 	return merged;
 }
@@ -453,28 +457,20 @@ static u32 take_top(const struct stapkit_map *map, struct stapkit_order *order)
 	return number;
 }
 
-bool stapkit_walk_start(struct stapkit_context *c, struct stapkit_walk *walk, struct stapkit_map *map, s32 column,
-			bool descending, u32 operation, u32 shift, s64 limit, const union stapkit_value *slice,
-			u32 fixed, u32 slot)
+u32 stapkit_sort(struct stapkit_context *c, struct stapkit_map *map, u32 column, bool descending, u32 operation,
+		 const union stapkit_value *slice, u32 fixed, u32 slot)
 {
-	struct stapkit_order *order;
+	struct stapkit_order *order = &map->orders[slot];
 	u32 number, at;
 
-	*walk = (struct stapkit_walk){
-		.map = map, .c = c, .key_at = map->key_at, .fixed = fixed, .left = limit, .slice = slice,
-	};
-	if (column < 0)
-		return true;
-	order = &map->orders[slot];
-	walk->order = order;
-	walk->generation = ++order->generation;
+	order->generation++;
 	order->column = column;
 	order->descending = descending;
 	order->count = 0;
 	for (number = map->first; number; number = node_at(map, number)->next) {
 		s64 value = 0;
 
-		if (fixed && !slice_matches(map, number, slice, fixed))
+		if (fixed && !stapkit_node_matches(map, number, slice, fixed))
 			continue;
 		if (column > 0 && map->key_types[column - 1] == STAPKIT_LONG) {
 			value = key_number(map, number, column - 1);
@@ -494,73 +490,22 @@ bool stapkit_walk_start(struct stapkit_context *c, struct stapkit_walk *walk, st
 	/* A heap costs a step a node; only the elements that are visited cost more. */
 	for (at = order->count / 2; at-- > 0;)
 		sift_down(map, order, at);
-	return true;
+	return order->generation;
 }
 
-/* Goes on to the next element of a walk in the order of insertion; false at its end. */
-static inline bool next_inserted(struct stapkit_walk *walk, const struct stapkit_map *map)
+struct stapkit_node *stapkit_sorted_next(const struct stapkit_map *map, u32 slot, u32 generation, u32 *number)
 {
-	const struct stapkit_node *node;
-	u32 number;
+	struct stapkit_order *order = &map->orders[slot];
 
-	if (likely(walk->started)) {
-		node = (const struct stapkit_node *)walk->at;
-		/* It was deleted under the walk. */
-		if (unlikely(node->sequence != walk->sequence))
-			return false;
-		number = node->next;
-	} else {
-		walk->started = true;
-		number = map->first;
+	/* Where it isn't this walk's, another one of the same foreach, by recursion, has taken the order away. */
+	while (order->generation == generation) {
+		*number = take_top(map, order);
+		if (!*number)
+			return NULL;
+		if (node_at(map, *number)->sequence)
+			return node_at(map, *number);
 	}
-	while (likely(number)) {
-		node = node_at(map, number);
-		if (likely(!walk->fixed) || slice_matches(map, number, walk->slice, walk->fixed)) {
-			walk->at = (u8 *)node;
-			walk->node = number;
-			walk->sequence = node->sequence;
-			return true;
-		}
-		number = node->next;
-	}
-	return false;
-}
-
-static bool next_ordered(struct stapkit_walk *walk, const struct stapkit_map *map)
-{
-	do {
-		/* Another walk of the same foreach, by recursion, has taken the order away. */
-		if (walk->generation != walk->order->generation)
-			return false;
-		walk->node = take_top(map, walk->order);
-		walk->at = (u8 *)node_at(map, walk->node);
-	} while (walk->node && !((struct stapkit_node *)walk->at)->sequence);
-	return walk->node != 0;
-}
-
-bool stapkit_walk_next(struct stapkit_walk *walk)
-{
-	if (walk->left == 0 || !(walk->order ? next_ordered(walk, walk->map) : next_inserted(walk, walk->map)))
-		return false;
-	if (walk->left > 0)
-		walk->left--;
-	return true;
-}
-
-s64 stapkit_walk_value(const struct stapkit_walk *walk)
-{
-	struct stapkit_merged *merged = walk->c->merged;
-
-	if (walk->map->type == STAPKIT_LONG)
-		return *number_of(walk->map, walk->node);
-	stapkit_merge_start(merged, walk->map->statistic);
-	merge_node(walk->map, walk->node, merged);
-	return merged->count;
-}
-
-const char *stapkit_walk_value_string(const struct stapkit_walk *walk)
-{
-	return text_of(walk->map, walk->node);
+	return NULL;
 }
 
 /* ---------------------------------------------------------------------------------------------------- allocation */
@@ -590,7 +535,7 @@ static int map_create(struct stapkit_global *global)
 {
 	s64 wanted = global->size ? global->size : stapkit_script.limits.maxmapentries;
 	struct stapkit_map *map = kzalloc(sizeof(*map), GFP_KERNEL);
-	u32 at = VALUE_AT;
+	u32 at = STAPKIT_VALUE_AT;
 	u32 i;
 	int cpu;
 

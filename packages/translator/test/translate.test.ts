@@ -78,6 +78,50 @@ test('statistics that are only added to need no lock', () => {
   expect(module.source).not.toContain('stapkit_lock_write(c');
 });
 
+test('a foreach in the order of insertion calls nothing, and reads only what its body asks for', () => {
+  const body = bodyOf(
+    translateText('global m, s; probe timer.s(1) { m[1, 2] = 3 foreach ([a, b] in m) s += b + m[a, b] }'),
+    'probe_0',
+  );
+  const loop = body.slice(body.indexOf('for ('));
+  expect(loop.slice(0, loop.indexOf('\n\t}\n'))).not.toMatch(/stapkit_(walk|map|sorted|copy)/);
+  expect(body).toMatch(/s64 v1_b = stapkit_node_number\(e\d+, STAPKIT_KEY_AT\(1, 1\)\);/);
+  expect(body).toMatch(/stapkit_node_number\(e\d+, STAPKIT_VALUE_AT\)/);
+  expect(body).not.toContain('v0_a');
+});
+
+test("a round of a loop is counted together with its body's first statements, and blamed by itself", () => {
+  const body = bodyOf(
+    translateText('global m, s, t; probe begin { foreach (k in m) { s += k; t++ } m[1]=1 }'),
+    'probe_0',
+  );
+  expect(body).toContain('if (!stapkit_act(c, 3)) {');
+  expect(body).toContain(`c->actions < -2 ? "keyword 'foreach' at test.stp:1:31" : "identifier 's' at test.stp:1:50"`);
+});
+
+test.each([
+  ['is read behind the loop', 'foreach (k in m) s += k; print(k)'],
+  ['is assigned in the body', 'foreach (k in m) { k++; s += k }'],
+  ['is set by a loop within', 'foreach (k in m) { foreach (k in n) s += k; s += k }'],
+  ['is read in the head', 'foreach (k in m limit k) s += k'],
+])('a variable of a foreach lies in the frame where it %s', (_, statements) => {
+  const body = bodyOf(
+    translateText(`global m, n, s; probe begin { m[1] = 1; n[1] = 1; ${statements}; print(s) }`),
+    'probe_0',
+  );
+  expect(body).toContain('l->v0_k = stapkit_node_number(');
+});
+
+test('a key that is a string is read where the element lies', () => {
+  const body = bodyOf(
+    translateText('global m; probe begin { m["a"] = 1; foreach (k in m) print(k) foreach (k in m-) print(m[k]) }'),
+    'probe_0',
+  );
+  expect(body).toContain('const char *v0_k = stapkit_node_text(');
+  expect(body).not.toContain('stapkit_copy');
+  expect(body).not.toContain('stapkit_map_get');
+});
+
 test('a limit given by -D becomes the default that the module is loaded with', () => {
   const { source, defines } = translateText('probe begin { print(1) }', {
     defines: { MAXACTION: '77', MAXSTRINGLEN: '1024' },

@@ -1,7 +1,8 @@
 // The emitter of one handler or function: its locals, temporaries, labels and lines. Expressions, strings, statements
 // are in files of their own and work on this.
-import type { Expression, LocalVariable, ValueType } from '@stapkit/elaborator';
+import type { Expression, LocalVariable, Statement, ValueType } from '@stapkit/elaborator';
 import { invariant, type Span } from '@stapkit/pass';
+import { findWalkLocals } from '../analysis/walk-locals.js';
 import { cName, cString } from './c-text.js';
 import type { ScriptEmission } from './script.js';
 import { Writer } from './writer.js';
@@ -16,6 +17,19 @@ export interface Targets {
   readonly continue?: string;
 }
 
+/** A foreach whose body is being emitted. */
+export interface Walk {
+  readonly global: number;
+  /** The locals that take its keys. */
+  readonly keys: readonly number[];
+  /** C names of the array, of the element's node and of that one's number. */
+  readonly map: string;
+  readonly node: string;
+  readonly index: string;
+  /** The body changes the array. */
+  readonly changes: boolean;
+}
+
 export class BodyEmission {
   readonly out = new Writer();
   targets: Targets;
@@ -24,8 +38,12 @@ export class BodyEmission {
   private numbers = 0;
   private stringsInUse = 0;
   private stringsAtMost = 0;
-  /** Locals that are the C parameters themselves, since nothing assigns them. */
+  /** Locals that are C's own: parameters that nothing assigns, and what only a foreach sets. */
   private readonly direct = new Map<number, string>();
+  /** Of these, the ones that were asked for. */
+  private used = new Set<number>();
+  /** The foreach around the current statement, the innermost first. */
+  walks: readonly Walk[] = [];
   /** In a function with overloads: emits the call that `next` stands for. */
   fallback: (() => void) | undefined;
   /** True where a handler's locked part can end it before the rest has run. */
@@ -51,13 +69,35 @@ export class BodyEmission {
     this.direct.set(local, name);
   }
 
+  /** Makes variables of their own of the locals that need no place in the frame. Before anything else is emitted. */
+  bindWalkLocals(body: Statement, parameters: number): void {
+    for (const local of findWalkLocals(body, this.locals, parameters, this.module.effects))
+      this.direct.set(local, `v${local}_${cName(this.locals[local]!.name)}`);
+  }
+
+  /** Emits a foreach's body; tells which of C's own locals it asked for. */
+  walking(walk: Walk, write: () => void): { readonly lines: readonly string[]; readonly used: ReadonlySet<number> } {
+    const outer = { walks: this.walks, used: this.used };
+    this.walks = [walk, ...outer.walks];
+    const used = new Set<number>();
+    this.used = used;
+    const { lines } = this.captured(write);
+    this.walks = outer.walks;
+    this.used = outer.used;
+    for (const local of used) outer.used.add(local);
+    return { lines, used };
+  }
+
   isDirect(local: number): boolean {
     return this.direct.has(local);
   }
 
   local(index: number): string {
     const direct = this.direct.get(index);
-    if (direct !== undefined) return direct;
+    if (direct !== undefined) {
+      this.used.add(index);
+      return direct;
+    }
     if (this.localType(index) === 'string') return `STAPKIT_ROOM(l, ${this.stringLocals(index)})`;
     return `l->v${index}_${cName(this.locals[index]!.name)}`;
   }

@@ -4,6 +4,7 @@ import type { Span } from '@stapkit/pass';
 import type { BodyEmission } from './body.js';
 import { cString } from './c-text.js';
 import { emitNumber, emitOperands } from './expression.js';
+import { walkAt, walkValue } from './foreach.js';
 import { emitString } from './string.js';
 
 type Element = Extract<Variable, { kind: 'element' }>;
@@ -34,11 +35,15 @@ export function emitKeys(b: BodyEmission, keys: readonly (Expression | null)[]):
 }
 
 export function emitElementNumber(b: BodyEmission, e: Element): string {
+  const walk = walkAt(b, e.global, e.keys);
+  if (walk) return walkValue(walk, 'long');
   const keys = emitKeys(b, e.keys);
   return b.number(`stapkit_map_get(c, ${b.module.globalName(e.global)}, ${keys.text})`);
 }
 
 export function emitElementString(b: BodyEmission, e: Element): string {
+  const walk = walkAt(b, e.global, e.keys);
+  if (walk) return walkValue(walk, 'string');
   const keys = emitKeys(b, e.keys);
   const name = `t${b.unique()}`;
   b.out.line(`const char *${name} = stapkit_map_get_string(c, ${b.module.globalName(e.global)}, ${keys.text});`);

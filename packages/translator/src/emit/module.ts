@@ -216,6 +216,7 @@ function emitFunction(module: ScriptEmission, declared: ResolvedFunction, index:
   parameters.forEach((_, local) => {
     if (!assigned.has(local)) b.bindParameter(local, `a${local}`);
   });
+  b.bindWalkLocals(body, declared.parameters);
   const fallback = declared.fallback;
   if (fallback !== undefined) {
     b.fallback = () => {
@@ -272,6 +273,7 @@ function emitProbe(module: ScriptEmission, probe: ResolvedProbe, index: number):
   const condition = printCondition(module, probe, index);
   if (module.sharesHandler(index)) return { lines: [...condition, point] };
   const b = new BodyEmission(module, probe.locals, name, undefined, index);
+  b.bindWalkLocals(probe.body, 0);
   b.out.open('');
   emitLockedBody(b, probe);
   const lines = [
@@ -430,6 +432,7 @@ function emitPrinter(
 ): string[] {
   if (statements.length === 0) return [];
   const b = new BodyEmission(module, locals, name, undefined);
+  b.bindWalkLocals({ kind: 'block', span: statements[0]!.span, statements }, 0);
   b.out.open('');
   emitStatements(b, statements);
   const out = new Writer();

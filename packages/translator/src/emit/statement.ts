@@ -1,43 +1,57 @@
 // Statements. Each counts towards MAXACTION; statements without jumps that follow one another are counted together.
 import type { Statement } from '@stapkit/elaborator';
-import { unreachable } from '@stapkit/pass';
+import { type Span, unreachable } from '@stapkit/pass';
 import type { BodyEmission } from './body.js';
 import { cString } from './c-text.js';
 import { emitEmbeddedStatement } from './embedded.js';
 import { emitCondition, emitEffect, emitNumber } from './expression.js';
+import { emitForeach } from './foreach.js';
 import { emitKeys } from './map.js';
-import { emitMerge, operationNumber } from './statistic.js';
+import { emitMerge } from './statistic.js';
 import { emitStringInto } from './string.js';
 
-/** Emits statements in order. */
-export function emitStatements(b: BodyEmission, statements: readonly Statement[]): void {
+/**
+ * Emits statements in order.
+ *
+ * @param round where the loop is that they are the body of: a round of it counts as a statement, together with the first
+ */
+export function emitStatements(b: BodyEmission, statements: readonly Statement[], round?: Span): void {
+  if (statements.length === 0 && round) act(b, round, 1);
+  let owed = round;
   for (let at = 0; at < statements.length; ) {
+    const s = statements[at]!;
     let end = at;
     while (end < statements.length && isPlain(statements[end]!)) end += 1;
-    if (end > at) act(b, statements[at]!, end - at);
-    else end += 1;
-    for (const counted = end > at && isPlain(statements[at]!); at < end; at++) {
-      if (counted) emitUncounted(b, statements[at]!);
-      else emitStatement(b, statements[at]!);
+    if (end === at) {
+      emitStatement(b, s, owed);
+      at += 1;
+    } else {
+      act(b, s.span, end - at, owed);
+      for (; at < end; at++) emitUncounted(b, statements[at]!);
     }
+    owed = undefined;
   }
 }
 
-/** Emits one statement of any kind. */
-export function emitStatement(b: BodyEmission, s: Statement): void {
+/** Emits one statement of any kind; `round` as for `emitStatements`. */
+export function emitStatement(b: BodyEmission, s: Statement, round?: Span): void {
   if (s.kind === 'block') {
-    emitStatements(b, s.statements);
+    emitStatements(b, s.statements, round);
     return;
   }
-  if (s.kind !== 'try') act(b, s, 1);
+  if (s.kind !== 'try') act(b, s.span, 1, round);
+  else if (round) act(b, round, 1);
   emitUncounted(b, s);
 }
 
-/** Takes statements off the budget. */
-function act(b: BodyEmission, s: Statement, count: number): void {
-  b.at(s.span);
-  b.out.open(`if (!stapkit_act(c, ${count})) {`);
-  b.out.line(`stapkit_fail(c, "MAXACTION exceeded", ${cString(b.module.places.near(s.span))});`);
+/** Takes statements off the budget, and before them the round of a loop. */
+function act(b: BodyEmission, span: Span, count: number, round?: Span): void {
+  const place = cString(b.module.places.near(span));
+  b.at(round ?? span);
+  b.out.open(`if (!stapkit_act(c, ${round ? count + 1 : count})) {`);
+  // The round comes first: with nothing left before it, it is what went beyond the budget.
+  const where = round ? `c->actions < -${count} ? ${cString(b.module.places.near(round))} : ${place}` : place;
+  b.out.line(`stapkit_fail(c, "MAXACTION exceeded", ${where});`);
   b.out.line(b.goto(b.targets.fail));
   b.out.close();
 }
@@ -120,9 +134,16 @@ function emitIf(b: BodyEmission, s: Extract<Statement, { kind: 'if' }>): void {
   b.out.close();
 }
 
-/** Emits a loop's body with its two labels; `after` comes behind `continue`. */
-function emitBody(b: BodyEmission, body: Statement, number: number, after?: () => void): void {
-  b.withTargets({ break: `break_${number}`, continue: `continue_${number}` }, () => emitStatement(b, body));
+/** Emits a loop's body with its two labels; `after` comes behind `continue`. Each round counts, so an empty one ends too. */
+export function emitBody(
+  b: BodyEmission,
+  loop: Statement & { body: Statement },
+  number: number,
+  after?: () => void,
+): void {
+  b.withTargets({ break: `break_${number}`, continue: `continue_${number}` }, () =>
+    emitStatement(b, loop.body, loop.span),
+  );
   if (b.usedLabels.has(`continue_${number}`)) {
     b.out.label(`continue_${number}`);
     b.out.line(';');
@@ -130,7 +151,7 @@ function emitBody(b: BodyEmission, body: Statement, number: number, after?: () =
   after?.();
 }
 
-function endLoop(b: BodyEmission, number: number): void {
+export function endLoop(b: BodyEmission, number: number): void {
   if (!b.usedLabels.has(`break_${number}`)) return;
   b.out.label(`break_${number}`);
   b.out.line(';');
@@ -147,49 +168,11 @@ function emitLoop(b: BodyEmission, s: Extract<Statement, { kind: 'loop' }>): voi
     b.out.line('break;');
     b.out.close('');
   }
-  // Each round counts, so that an empty body ends too.
-  act(b, s, 1);
-  emitBody(b, s.body, number, () => {
+  emitBody(b, s, number, () => {
     if (!step) return;
     b.at(s.span);
     b.scoped(() => inBlock(b, () => emitEffect(b, step)));
   });
-  b.out.close();
-  endLoop(b, number);
-}
-
-function emitForeach(b: BodyEmission, s: Extract<Statement, { kind: 'foreach' }>): void {
-  const number = b.unique();
-  const { module } = b;
-  const global = module.script.globals[s.global]!;
-  const walk = `w${number}`;
-  b.out.open('{');
-  b.out.line(`struct stapkit_walk ${walk};`);
-  const slice = s.slice.some((key) => key !== null) ? emitKeys(b, s.slice) : undefined;
-  const limit = s.limit ? b.number(emitNumber(b, s.limit)) : '-1';
-  const slot = s.sort ? module.takeOrder(s.global) : 0;
-  const operation = s.sort?.by ?? 'count';
-  const column = s.sort ? s.sort.column : -1;
-  b.out.open(
-    `if (!stapkit_walk_start(c, &${walk}, ${module.globalName(s.global)}, ${column}, ${s.sort?.direction === 'descending'}, ${operationNumber(operation)}, ${global.statistic?.varianceShift ?? 0}, ${limit}, ${slice?.text ?? 'NULL'}, ${slice?.fixed ?? 0}, ${slot})) {`,
-  );
-  b.out.line(`stapkit_blame(c, ${cString(module.places.near(s.span))});`);
-  b.out.line(b.goto(b.targets.fail));
-  b.out.close();
-  b.out.open(`while (stapkit_walk_next(&${walk})) {`);
-  s.keys.forEach((local, index) => {
-    if (b.localType(local) === 'string')
-      b.out.line(`stapkit_copy(c, ${b.local(local)}, stapkit_walk_key_string(&${walk}, ${index}));`);
-    else b.out.line(`${b.local(local)} = stapkit_walk_key(&${walk}, ${index});`);
-  });
-  if (s.value !== undefined) {
-    if (b.localType(s.value) === 'string')
-      b.out.line(`stapkit_copy(c, ${b.local(s.value)}, stapkit_walk_value_string(&${walk}));`);
-    else b.out.line(`${b.local(s.value)} = stapkit_walk_value(&${walk});`);
-  }
-  act(b, s, 1);
-  emitBody(b, s.body, number);
-  b.out.close();
   b.out.close();
   endLoop(b, number);
 }
@@ -209,8 +192,7 @@ function emitForeachBucket(b: BodyEmission, s: Extract<Statement, { kind: 'forea
   b.out.line(`${b.local(s.key)} = ${index};`);
   if (s.value !== undefined) b.out.line(`${b.local(s.value)} = stapkit_merged_bucket(c, ${merged}, ${index});`);
   b.failOnError(s.span);
-  act(b, s, 1);
-  emitBody(b, s.body, number);
+  emitBody(b, s, number);
   b.out.close();
   b.out.close();
   endLoop(b, number);

@@ -2,6 +2,7 @@
 import type { Expression, StatisticSource } from '@stapkit/elaborator';
 import type { BodyEmission } from './body.js';
 import { emitNumber } from './expression.js';
+import { walkAt } from './foreach.js';
 import { emitKeys } from './map.js';
 
 const OPERATIONS = { count: 0, sum: 1, min: 2, max: 3, avg: 4, variance: 5 } as const;
@@ -15,6 +16,8 @@ export function operationNumber(operation: keyof typeof OPERATIONS): number {
 export function emitMerge(b: BodyEmission, source: StatisticSource): string {
   const name = b.module.globalName(source.global);
   if (source.kind === 'global') return `stapkit_statistic_merge(c, ${name})`;
+  const walk = walkAt(b, source.global, source.keys);
+  if (walk) return `stapkit_node_merge(c, ${walk.map}, ${walk.index})`;
   const keys = emitKeys(b, source.keys);
   return `stapkit_map_merge(c, ${name}, ${keys.text}, ${keys.fixed})`;
 }
