@@ -139,6 +139,18 @@ test('strings live in the context, not on the stack', () => {
   expect(body).toContain('stapkit_push(c, sizeof(*l))');
 });
 
+test('a handler looks at its condition too: a probe is disarmed only after it has become false', () => {
+  const script = 'global on, n; probe timer.ms(1) if (on > 2) { n = n + 5 } probe timer.ms(2) { on++ print(n) }';
+  const body = bodyOf(translateText(script), 'probe_0');
+  const test = body.search(/!\(.*global_0_on/);
+  expect(test).toBeGreaterThan(body.indexOf('stapkit_lock_read(c, &lock_0_on)'));
+  expect(body.indexOf('global_1_n')).toBeGreaterThan(test);
+  // Points of one probe that differ in their conditions have handlers of their own.
+  const two = translateText('global on, n; probe timer.ms(1) if (on), timer.ms(2) if (!on) { n++ on = n % 2 }');
+  expect(two.source).toContain('static void probe_1(');
+  expect(translateText('global n; probe timer.ms(1) if (9 / n) { n++ }').source).not.toBe('');
+});
+
 test('--monitor gives each probe that can be switched a switch, and statements within MAXACTION to all files', () => {
   const many = Array.from({ length: 450 }, (_, index) => `probe timer.ms(${index + 1}) { n += ${index} }`).join('\n');
   const { probes } = descriptionOf(translateText(`global n probe begin { print(n) } ${many}`, { monitor: true }));

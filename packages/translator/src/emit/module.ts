@@ -13,6 +13,7 @@ import type { TranslateOptions } from '../backend.js';
 import type { CModule } from '../c-module.js';
 import { type ModuleDescription, PROTOCOL_VERSION } from '../description.js';
 import { familyOf } from '../families/table.js';
+import { guardBodies } from '../guard.js';
 import { type Instrumented, instrument } from '../instrument.js';
 import { BodyEmission } from './body.js';
 import { cNumber, cString } from './c-text.js';
@@ -69,7 +70,7 @@ const ARMING_ORDER = [
 /** Translates a whole script. */
 export function emitModule(given: Elaborated, options: TranslateOptions): CModule {
   const limits = limitValues(options.defines);
-  const instrumented = instrument(given, options);
+  const instrumented = instrument(guardBodies(given), options);
   const { script } = instrumented;
   const module = new ScriptEmission(script, limits, limits.MAXSTRINGLEN, options.skipBadVariables);
   for (const text of script.embedded) embeddedBlock(module, text.code, text.span);
