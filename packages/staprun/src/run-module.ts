@@ -40,6 +40,9 @@ import type { RunOptions } from './run-options.js';
 import type { CommandStatus, Session } from './session.js';
 import { localTimeZone } from './time-zone.js';
 
+/** Bytes of output that wait at most for the probes to be armed. */
+const HELD_MOST = 16 * 1024 * 1024;
+
 /** How long a `-c` command may take to end after SIGTERM, in milliseconds. */
 const COMMAND_PATIENCE = 2000;
 
@@ -127,6 +130,9 @@ class ModuleRun {
   #detached = false;
   #sinkClosed = false;
   readonly #started = withResolvers();
+  /** True once the module has said START: the begin probes have run, and everything is armed. */
+  #armed = false;
+  readonly #beginShown = withResolvers();
 
   constructor(module: ModuleFile, options: RunOptions, context: PassContext) {
     this.#module = module;
@@ -197,7 +203,9 @@ class ModuleRun {
       reading.catch(() => {});
       stopListening.push(...this.#listen());
       if (mode === 'run') await this.#start();
-      else this.#started.resolve();
+      else this.#attached();
+      // Behind what the begin probes print.
+      await Promise.race([this.#beginShown.promise, reading]);
       this.#beginCommand();
       await reading;
       await this.#exitSent;
@@ -249,6 +257,13 @@ class ModuleRun {
     } finally {
       this.#started.resolve();
     }
+  }
+
+  /** The module was started before, by another. */
+  #attached(): void {
+    this.#armed = true;
+    this.#started.resolve();
+    this.#beginShown.resolve();
   }
 
   async #tellTimeZone(): Promise<void> {
@@ -370,7 +385,7 @@ class ModuleRun {
       [batch, next] = [next, batch];
     }
     this.#order.finish(visit);
-    await this.#flush();
+    await this.#show();
     if (this.#endStatus === undefined && !this.#detached) this.fail(endedEarly(this.#module.name));
   }
 
@@ -384,8 +399,18 @@ class ModuleRun {
     while (length > 0) length = await this.#channel.read(into.bytes).catch(() => 0);
   }
 
-  /** Hands the output of one batch on, with errors and commands at their places in it. */
+  /**
+   * Hands the output of one batch on. What the begin probes print, and the commands that they run, waits until everything
+   * is armed: whoever sees the one, or is the other, can rely on it. Meanwhile the module is read on.
+   */
   async #flush(): Promise<void> {
+    if (!this.#armed && this.#out.length + this.#interruptions.length * 100 < HELD_MOST) return;
+    await this.#show();
+    if (this.#armed) this.#beginShown.resolve();
+  }
+
+  /** Shows what there is of output, with errors and commands at their places in it. */
+  async #show(): Promise<void> {
     let from = 0;
     for (const { at, act } of this.#interruptions) {
       await this.#emit(from, at);
@@ -472,8 +497,11 @@ class ModuleRun {
         this.#interrupt(() => void runInBackground(command, commandUser, commandStdio?.() ?? 'inherit'));
         break;
       }
+      case RECORD.START:
+        this.#armed = true;
+        break;
       default:
-        // START and EXIT are signs of the order of things and show nothing; unknown kinds are of a later version.
+        // EXIT is a sign of the order of things and shows nothing; unknown kinds are of a later version.
         break;
     }
   }
@@ -554,7 +582,7 @@ class ModuleRun {
   }
 
   #beginCommand(): void {
-    if (!this.#command || hasErrors(this.diagnostics)) return;
+    if (!this.#command || !this.#armed || hasErrors(this.diagnostics)) return;
     this.#commandBegun = true;
     this.#command.begin();
   }

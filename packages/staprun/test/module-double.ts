@@ -123,6 +123,9 @@ export function description(sites: readonly PrintSite[]): ModuleDescription {
   };
 }
 
+/** All probes are armed. */
+export const STARTED: readonly Buffer[] = [record({ kind: RECORD.START, stamp: 0 }), watermark(1)];
+
 /** What a module in memory does; every field has a harmless default. */
 export interface Script {
   sites?: readonly PrintSite[];
@@ -134,6 +137,8 @@ export interface Script {
   /** True where it ends without waiting for `exit`. */
   endsByItself?: boolean;
   onStart?(): void;
+  /** True where the batches say themselves when everything is armed. */
+  armsLater?: boolean;
   loadFault?: Error;
   startFault?: Error;
 }
@@ -159,6 +164,7 @@ export function moduleDouble(script: Script): ModulePort & { readonly asked: str
       if (text.startsWith('timezone')) return;
       if (text.startsWith('start')) {
         if (script.startFault) throw script.startFault;
+        if (!script.armsLater) push([STARTED]);
         script.onStart?.();
         push(script.batches);
         if (script.endsByItself) over = true;

@@ -167,6 +167,33 @@ test('while the output is not taken, nothing more is read than one batch ahead',
   expect(ran.session.exitStatus).toBe(0);
 });
 
+test('what the begin probes print is shown, and -c begins, when everything is armed', async () => {
+  const chunks: string[] = [];
+  const ran = await run(
+    {
+      sites: HELLO,
+      armsLater: true,
+      batches: [
+        [print(0, 10), watermark(11)],
+        [print(0, 12), record({ kind: RECORD.START, stamp: 13 }), watermark(14)],
+      ],
+    },
+    {
+      command: 'exit 0',
+      commandStdio: () => 'ignore',
+      output: (chunk) => {
+        chunks.push(Buffer.from(chunk).toString('latin1'));
+      },
+    },
+  );
+  expect(chunks).toHaveLength(1);
+  expect(chunks[0]!.match(/^read performed$/gm)).toHaveLength(2);
+  expect(ran.session).toMatchObject({ exitStatus: 0, command: { exitStatus: 0 } });
+  // Where they can't be armed, it is shown all the same.
+  const failed = await run({ sites: HELLO, armsLater: true, atExit: [[print(0, 10), end(50)]] }, { timeLimit: 5 });
+  expect(failed.output).toBe('read performed\n');
+});
+
 test('a second abort does not wait for output that nobody takes', async () => {
   const force = new AbortController();
   const ran = await run(
