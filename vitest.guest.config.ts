@@ -22,8 +22,10 @@ export default defineConfig({
     setupFiles: ['tools/guest-log-check.ts'],
     fileParallelism: false,
     sequence: { sequencer: ByName },
-    testTimeout: 120_000,
-    hookTimeout: 120_000,
+    // Limits of time end what hangs, and nothing else: no test has another, and the slowest take a minute or two on a busy
+    // machine.
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
     reporters: ['default', ['json', { outputFile: '.stapkit/reports/guest.json' }]],
   },
 });

@@ -15,6 +15,11 @@ export default async function setup(): Promise<() => Promise<void>> {
   const guest = await startGuest({
     cacheFolder,
     folder,
+    // Limits that end what hangs: a busy machine may take its time, and the guest's kernel must not take one that stands
+    // still for a lockup of its own.
+    bootSeconds: 600,
+    heartbeatSeconds: 300,
+    append: 'rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60',
     agentFolder: fileURLToPath(new URL('../packages/vm/agent', import.meta.url)),
     onStep: (step) => console.log(`guest: ${step}`),
   });

@@ -211,7 +211,7 @@ test(
     }
     expect(faults).toBeGreaterThan(0);
   },
-  120_000 + ROUNDS * 200,
+  600_000 + ROUNDS * 1000,
 );
 
 test('undamaged files give no fault', () => {

@@ -27,7 +27,7 @@ beforeAll(async () => {
   cacheFolder = temporaryFolder();
   options = { kernel, runtimeFolder: standInRuntime, cacheFolder };
   await openRuntime(options, quietContext());
-}, 120_000);
+});
 
 afterAll(() => vi.unstubAllEnvs());
 
@@ -202,7 +202,7 @@ int script_start(void) { runtime_say(stapkit_fn_symline(0)); return 0; }
       detail: [expect.stringContaining("No rule to make target 'no-such-target'")],
       hints: ['make was given no-such-target (-B)', expect.any(String)],
     });
-  }, 120_000);
+  });
 
   test('may have embedded C with kernel headers, which is kept by its text', async () => {
     const unit = {
@@ -239,7 +239,7 @@ int script_start(void) { runtime_say(stapkit_fn_symline(0)); return 0; }
     const { diagnostics } = await buildModule(moduleOf(kernel, greeting('units'), { units }), options, quietContext());
     process.off('warning', listen);
     expect({ diagnostics, warned }).toEqual({ diagnostics: [], warned: [] });
-  }, 180_000);
+  });
 
   test('passes through the chain’s pass object', async () => {
     const pass = buildPass(options);
@@ -397,7 +397,7 @@ describe('a fault', () => {
     expect(diagnostics).toMatchObject([{ code: 'kbuild/runtime-failed' }]);
     expect(diagnostics[0]?.detail?.join('\n')).toContain('src/extra.c:1:2: error: #error broken on purpose');
     expect(readdirSync(join(folder, 'runtime'))).toEqual([]);
-  }, 180_000);
+  });
 });
 
 describe('the runtime archive', () => {
@@ -424,7 +424,7 @@ describe('the runtime archive', () => {
     );
     expect(value).toBeDefined();
     expect(statSync(archive).size).toBeGreaterThan(100);
-  }, 180_000);
+  });
 
   test('is made once by many who start at the same time, in one cache', async () => {
     const folder = temporaryFolder();
@@ -442,7 +442,7 @@ describe('the runtime archive', () => {
     expect(new Set(results.map(({ value }) => value?.path)).size).toBe(2);
     expect(builds.filter((done) => done === undefined)).toHaveLength(1);
     expect(readdirSync(join(folder, 'runtime'))).toHaveLength(1);
-  }, 180_000);
+  });
 
   test('has objtool run once, over the linked module, where the kernel does so', async () => {
     const folder = temporaryFolder();
@@ -475,5 +475,5 @@ describe('the runtime archive', () => {
     );
     expect(value?.cached).toBe(false);
     expect(existsSync(folder)).toBe(false);
-  }, 180_000);
+  });
 });

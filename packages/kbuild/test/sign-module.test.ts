@@ -18,7 +18,7 @@ beforeAll(async () => {
   options = { kernel, runtimeFolder: standInRuntime, cacheFolder: temporaryFolder() };
   const args = ['req', '-new', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=test'];
   execFileSync('openssl', [...args, '-keyout', key, '-out', certificate], { stdio: 'ignore' });
-}, 180_000);
+});
 
 test('a module is signed under the name that it gets', async () => {
   const outputFolder = temporaryFolder();
@@ -32,7 +32,7 @@ test('a module is signed under the name that it gets', async () => {
   // What is in the cache stays unsigned: the next one may be signed with another key.
   const plain = await buildModule(module, options, quietContext());
   expect(readFileSync(plain.value!.path).includes('~Module signature')).toBe(false);
-}, 180_000);
+});
 
 test('a key that does not fit gives sign-file’s words and no module', async () => {
   const outputFolder = temporaryFolder();
@@ -46,4 +46,4 @@ test('a key that does not fit gives sign-file’s words and no module', async ()
   expect(diagnostics).toMatchObject([{ code: 'kbuild/signing-failed' }]);
   expect(diagnostics[0]?.detail?.join('\n')).toContain('none.pem');
   expect(readdirSync(outputFolder)).toEqual([]);
-}, 180_000);
+});

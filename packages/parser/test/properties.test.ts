@@ -10,7 +10,7 @@ import { exampleLibrary, findExamples, parseText, withoutPlaces } from './suppor
 
 const runs = Number(process.env.STAPKIT_PROPERTY_RUNS ?? 2000);
 const seed = Number(process.env.STAPKIT_PROPERTY_SEED ?? 20240607);
-const time = Math.max(20_000, runs * 20);
+const time = Math.max(600_000, runs * 100);
 const library = exampleLibrary();
 
 /** Scripts to mutate where the examples are not installed. */

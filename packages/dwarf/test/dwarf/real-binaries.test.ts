@@ -213,4 +213,4 @@ test('libc and node have the symbols and build ids that readelf shows', () => {
     }
     elf.close();
   }
-}, 120_000);
+});

@@ -60,7 +60,7 @@ describe.skipIf(release === undefined)(`kernel ${release}`, () => {
     btf = opened.value;
     const debug = await openKernelDebug({ release: release!, file: image, cacheFolder });
     dwarf = debug.value!;
-  }, 300_000);
+  });
   afterAll(() => {
     btf.close();
     dwarf.close();
