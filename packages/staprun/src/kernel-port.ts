@@ -28,8 +28,9 @@ import type { ModuleChannel, ModulePort } from './module-port.js';
 /** Where modules put their files. */
 export const PROC_FOLDER = '/proc/stapkit';
 
-/** How long a module may be busy before its removal is given up, in milliseconds. */
+/** How long a module may be busy before its removal is given up, in milliseconds, and how often it is tried at least. */
 const UNLOAD_PATIENCE = 5000;
+const UNLOAD_ATTEMPTS = 20;
 
 /** The port to the kernel that we run on. */
 export function kernelPort(): ModulePort {
@@ -171,11 +172,11 @@ async function lockdownState(): Promise<string | undefined> {
 
 async function unloadModule(name: string): Promise<void> {
   const deadline = Date.now() + UNLOAD_PATIENCE;
-  for (let pause = 2; ; pause = Math.min(pause * 2, 200)) {
+  for (let pause = 2, attempts = 1; ; pause = Math.min(pause * 2, 200), attempts++) {
     const result = await runTool('rmmod', [name]);
     if (result.exitStatus === 0 || !existsSync(`/sys/module/${name}`)) return;
     // Busy for a moment: a file that is just being closed, or the module's own removal under way.
-    if (Date.now() > deadline) {
+    if (Date.now() > deadline && attempts >= UNLOAD_ATTEMPTS) {
       throw new DiagnosticError(unloadFailed(name, insmodWords(result.text)));
     }
     await sleep(pause);
