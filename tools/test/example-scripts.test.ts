@@ -25,5 +25,4 @@ test.skipIf(examples.length === 0 || release === undefined)(
     expect(results.length).toBe(names.size);
     expect(results.filter(({ failed }) => failed !== undefined)).toEqual([]);
   },
-  300_000,
 );

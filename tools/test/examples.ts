@@ -44,7 +44,7 @@ export async function runExample(readme: string, code: string): Promise<string> 
       },
       logLevel: 'silent',
     });
-    const { stdout } = await promisify(execFile)(process.execPath, [outfile], { cwd: root, timeout: 60_000 });
+    const { stdout } = await promisify(execFile)(process.execPath, [outfile], { cwd: root, timeout: 600_000 });
     return stdout;
   } finally {
     rmSync(folder, { recursive: true, force: true });

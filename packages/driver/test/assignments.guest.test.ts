@@ -60,7 +60,7 @@ describe('handlers', () => {
     rmSync(folder, { recursive: true });
     expect(ended.stderr).toBe('');
     lines = ended.stdout.split('\n');
-  }, 240_000);
+  });
 
   test('assign parameters, and the function goes by them', () => {
     expect(say('read')).toEqual(['3']);

@@ -1,10 +1,8 @@
 // Options whose effect shows without a run, through the command line: each once.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { scratchFolder, stap } from './harness.js';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 /** A kernel that modules can be built for. */
 const release = readdirSync('/lib/modules').find((name) => existsSync(join('/lib/modules', name, 'build')))!;

@@ -66,5 +66,6 @@ export function scratchFolder(): string {
   return folder;
 }
 
-/** The script of the documentation's first command. */
+/** The script of the documentation's first command, and its output: once more for a hit that was under way elsewhere. */
 export const ONE_LINER = 'probe vfs.read {printf("read performed\\n"); exit()}';
+export const READ_PERFORMED = /^(?:read performed\n)+$/;

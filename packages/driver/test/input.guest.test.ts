@@ -42,8 +42,8 @@ describe('standard input', () => {
   });
 
   test('reaches both kinds and several probes, and its end does not end the run', async () => {
-    const script = `global n probe input.char { n++ } probe input.char, input.line { printf("%d:", n) }
-      probe timer.s(1) { if (n == 3) exit() } probe end { println(n) }`;
+    const script = `global n, shown probe input.char { n++ } probe input.char, input.line { printf("%d:", n) shown++ }
+      probe timer.s(1) { if (shown == 4) exit() } probe end { println(n) }`;
     expect(await stap(['--vm', '-e', script], { stdin: 'a\nb' })).toMatchObject({ status: 0, stdout: '1:2:2:3:3\n' });
   });
 });
@@ -73,7 +73,7 @@ test('staprun by itself takes both', async () => {
   let shown = '';
   const run = `node ${root}/packages/staprun/bundle/staprun.cjs ${folder}/test_input.ko`;
   // The second reads from a terminal.
-  const words = `printf 'abq' | ${run}; { until grep -q ready /tmp/typed; do sleep 0.1; done; printf cq; sleep 1; } |
+  const words = `rm -f /tmp/typed; printf 'abq' | ${run}; { until grep -q ready /tmp/typed; do sleep 0.1; done; printf cq; sleep 1; } |
     script -qefc '${run}' /tmp/typed`;
   await guest.exec({
     argv: ['bash', '-c', words],

@@ -25,7 +25,7 @@ test('groff sets every page without a warning', async () => {
   const script = 'find "$1" -type f -print0 | xargs -0 -n 200 groff -ww -man -Tascii -z';
   const ended = await command(['sh', '-c', script, 'sh', folder], { env: { LC_ALL: 'C' } });
   expect(ended).toMatchObject({ status: 0, stdout: '', stderr: '' });
-}, 120_000);
+});
 
 test('man finds the pages of the programs and of the tapset by their names', async () => {
   const env = { MANPATH: join(written()), LC_ALL: 'C.UTF-8', MANWIDTH: '78', MANPAGER: 'cat' };
@@ -47,7 +47,7 @@ test('man finds the pages of the programs and of the tapset by their names', asy
     const text = await page(section, name);
     for (const option of options) for (const form of optionForms(option)) expect(text).toContain(form);
   }
-}, 60_000);
+});
 
 test('what the pages of the tapset say comes from its comments', () => {
   const pages = new Map(tapsetPages(stp).map(({ path, text }) => [path, text]));
@@ -112,7 +112,7 @@ test('bash completes options, their values, subcommands, files and probe points'
   expect(await complete('stap', '-L', 'i')).toEqual(['ioblock.']);
   expect(await complete('staprun', '')).toEqual(['three.ko']);
   expect(await complete('stap-prep', '--ch')).toEqual(['--check']);
-}, 60_000);
+});
 
 test('zsh takes its script', async () => {
   for (const { text } of completions('zsh')) {
@@ -124,7 +124,7 @@ test('zsh takes its script', async () => {
     expect(ended).toMatchObject({ status: 0, stderr: '' });
     expect(ended.stdout).toContain(': function');
   }
-}, 60_000);
+});
 
 test('zsh completes options, their values and probe points at its prompt', async () => {
   const file = join(scratchFolder(), 'completion');
@@ -156,7 +156,7 @@ done
 zpty -d z`;
   const ended = await command(['zsh', '-f', '-c', script, 'zsh', file, fakeStap(), ...typed.flat()]);
   expect(ended.stdout).toBe(typed.map(([, expected]) => `${expected}\n`).join(''));
-}, 60_000);
+});
 
 test('stap completion prints the scripts, stap-prep --manual writes all of it and takes away what is old', async () => {
   const stap = join(root, 'stap');
@@ -184,4 +184,4 @@ test('stap completion prints the scripts, stap-prep --manual writes all of it an
   await command(prep);
   expect(existsSync(join(share, 'man/man1/old.1'))).toBe(false);
   expect(existsSync(join(share, 'man/man1/other.1'))).toBe(true);
-}, 60_000);
+});

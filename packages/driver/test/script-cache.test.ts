@@ -44,7 +44,7 @@ test('a second run skips passes 3 and 4 and names the files of the cache', async
   for (const change of [['-DMAXACTION=5'], ['-t'], ['--skip-badvars'], ['--suppress-handler-errors']]) {
     expect((await stap([...change, ...script], { env })).stderr).toContain('Pass 3: translated');
   }
-}, 120_000);
+});
 
 test('--poison-cache writes and does not read, --disable-cache does neither', async () => {
   const { env, folder } = await freshCache();
@@ -54,7 +54,7 @@ test('--poison-cache writes and does not read, --disable-cache does neither', as
   expect((await stap([...script, '--poison-cache'], { env })).stderr).toContain('Pass 3: translated');
   expect((await stap([...script, '--poison-cache'], { env })).stderr).toContain('Pass 4: compiled');
   expect((await stap(script, { env })).stderr).toMatch(CACHED);
-}, 120_000);
+});
 
 test('a damaged entry is made anew', async () => {
   const { env } = await freshCache();
@@ -75,7 +75,7 @@ test('a damaged entry is made anew', async () => {
     expect(readFileSync(module).equals(good)).toBe(true);
     expect((await stap(script, { env })).stderr).toMatch(CACHED);
   }
-}, 120_000);
+});
 
 test('ten runs at once come to the same module, and leave nothing half done', async () => {
   const { env, folder } = await freshCache();
@@ -86,7 +86,7 @@ test('ten runs at once come to the same module, and leave nothing half done', as
     readdirSync(join(folder, part), { recursive: true }).map(String),
   );
   expect(files.filter((name) => name.includes('.tmp'))).toEqual([]);
-}, 120_000);
+});
 
 test('cleaning keeps to cache_mb_limit, and takes what was used longest ago', async () => {
   const { env, folder } = await freshCache();
@@ -98,4 +98,4 @@ test('cleaning keeps to cache_mb_limit, and takes what was used longest ago', as
   await stap(script, { env });
   await stap(['--clean-cache'], { env });
   expect((await stap(script, { env })).stderr).toMatch(CACHED);
-}, 120_000);
+});

@@ -26,8 +26,9 @@ my $times = utime(1234567890, 1234567891, $ARGV[0]);
 const SCRIPT = `
 global packets, limits
 probe kernel.function("udp_rcv").call {
-  if (pid() != target() || packets++) next
+  # It may be received in the kernel's own thread: it is known by its time to live.
   header = &@cast($skb->head + $skb->network_header, "iphdr")
+  if (header->ttl != 33 || packets++) next
   printf("saw header %d %d %d %d %d\\n", header->version, header->ihl, header->tos, header->ttl, header->protocol)
   printf("text header %s\\n", @cast($skb->head + $skb->network_header, "iphdr")$)
   printf("deep header %s\\n", @cast($skb->head + $skb->network_header, "iphdr")$$)
@@ -65,7 +66,7 @@ describe('structures', () => {
     rmSync(folder, { recursive: true });
     expect(ended.stderr).toBe('');
     lines = ended.stdout.split('\n');
-  }, 240_000);
+  });
 
   test('give bit-fields and members of unions', () => {
     expect(told('saw header')).toBe('4 5 16 33 17');

@@ -71,7 +71,7 @@ describe.skipIf(release === undefined)(`200 functions of kernel ${release}`, () 
     btf.close();
     debug.close();
     point = names.map((name) => `kernel.function("${name}").call`).join(',');
-  }, 300_000);
+  });
 
   /** The types of what a listing says that each function has, in order: of parameters, then of locals. */
   const listed = (text: string) =>
@@ -106,17 +106,13 @@ describe.skipIf(release === undefined)(`200 functions of kernel ${release}`, () 
     const btf = await ours('btf');
     expect(btf.size).toBe(200);
     expectSame(await ours('dwarf'), btf);
-  }, 600_000);
+  });
 
-  test.skipIf(!hasSystemTap)(
-    'have those that SystemTap lists',
-    async () => {
-      const argv = ['-r', release!, '-L', point];
-      const theirs = execFileSync('/usr/bin/stap', argv, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-      expectSame(listed(theirs), await ours('btf'));
-    },
-    600_000,
-  );
+  test.skipIf(!hasSystemTap)('have those that SystemTap lists', async () => {
+    const argv = ['-r', release!, '-L', point];
+    const theirs = execFileSync('/usr/bin/stap', argv, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    expectSame(listed(theirs), await ours('btf'));
+  });
 
   /** Structures with bit-fields, unions, enumerations, arrays of every length, deep ones and those that are cut. */
   const STRUCTURES = [
@@ -150,41 +146,30 @@ describe.skipIf(release === undefined)(`200 functions of kernel ${release}`, () 
     ...['bpf_prog', 'folio', 'task_struct', 'perf_event', 'tty_struct', 'seq_file', 'pipe_inode_info', 'elf64_hdr'],
   ];
 
-  test.skipIf(!hasSystemTap)(
-    'print structures in the words that SystemTap prints them in',
-    async () => {
-      const prints = STRUCTURES.flatMap((name) =>
-        ['$', '$$'].map((suffix) => `println(@cast(addr(), "${name}", "kernel")${suffix})`),
+  test.skipIf(!hasSystemTap)('print structures in the words that SystemTap prints them in', async () => {
+    const prints = STRUCTURES.flatMap((name) =>
+      ['$', '$$'].map((suffix) => `println(@cast(addr(), "${name}", "kernel")${suffix})`),
+    );
+    const argv = ['-v', '-r', release!, '-p2', '-e', `probe kernel.function("vfs_read").call { ${prints.join(' ')} }`];
+    const theirs = execFileSync('/usr/bin/stap', argv, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+    /** By what they say beside the numbers' conversions. */
+    const formats = (text: string) =>
+      new Map(
+        [...text.matchAll(/sprintf\("(\{(?:[^"\\]|\\.)*)"/g)].map(([, format]) => [
+          format!.replace(/%[siu]/g, '%'),
+          [...format!.matchAll(/%([siu])/g)].map(([, conversion]) => conversion!),
+        ]),
       );
-      const argv = [
-        '-v',
-        '-r',
-        release!,
-        '-p2',
-        '-e',
-        `probe kernel.function("vfs_read").call { ${prints.join(' ')} }`,
-      ];
-      const theirs = execFileSync('/usr/bin/stap', argv, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
-      /** By what they say beside the numbers' conversions. */
-      const formats = (text: string) =>
-        new Map(
-          [...text.matchAll(/sprintf\("(\{(?:[^"\\]|\\.)*)"/g)].map(([, format]) => [
-            format!.replace(/%[siu]/g, '%'),
-            [...format!.matchAll(/%([siu])/g)].map(([, conversion]) => conversion!),
-          ]),
-        );
-      const expected = formats(theirs);
-      const found = formats((await stap(argv)).stdout);
-      expect(expected.size).toBeGreaterThan(70);
-      expect([...found.keys()].sort()).toEqual([...expected.keys()].sort());
-      for (const [text, conversions] of found) {
-        // Enumerators are told by name here.
-        const told = expected.get(text)!.map((one, index) => (conversions[index] === 's' ? 's' : one));
-        expect(conversions, text).toEqual(told);
-      }
-    },
-    600_000,
-  );
+    const expected = formats(theirs);
+    const found = formats((await stap(argv)).stdout);
+    expect(expected.size).toBeGreaterThan(70);
+    expect([...found.keys()].sort()).toEqual([...expected.keys()].sort());
+    for (const [text, conversions] of found) {
+      // Enumerators are told by name here.
+      const told = expected.get(text)!.map((one, index) => (conversions[index] === 's' ? 's' : one));
+      expect(conversions, text).toEqual(told);
+    }
+  });
 
   test.skipIf(!hasSystemTap)(
     'have the variables in scope that SystemTap tells of, also where BTF tells of the parameters',
@@ -214,6 +199,5 @@ describe.skipIf(release === undefined)(`200 functions of kernel ${release}`, () 
         expect(told((await stap([`--debuginfo=${debuginfo}`, ...argv])).stdout), debuginfo).toEqual(expected);
       }
     },
-    600_000,
   );
 });

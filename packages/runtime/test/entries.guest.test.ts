@@ -95,8 +95,8 @@ test('conditions arm and disarm them while the script runs', async () => {
   // Arming goes on beside the handler; what is counted then is what stays.
   const set = (value: number): string =>
     `echo ${value} > /proc/systemtap/re_conditions/on
-     for i in $(seq 100); do perl -e 'getppid for 1..9'; [ ${TRACED} ${value ? '-ge 50' : '-le 9'} ] && break; sleep 0.1; done
-     sleep 0.3; echo ${TRACED}`;
+     until N=${TRACED}; perl -e 'getppid for 1..9'; sleep 0.5; [ ${TRACED} ${value ? '-ge 50' : '-le 9'} ] && [ ${TRACED} = $N ]; do :; done
+     echo ${TRACED}`;
   const traced = (text: string): number[] => text.trim().split('\n').map(Number);
   const before = Number(await modules.shell(`echo ${TRACED}`));
   const ran = await modules.run(
@@ -118,12 +118,14 @@ test('functions of a module are probed each time that it comes', async () => {
   const NAMES = ['bond_create_debugfs', 'bond_create_proc_dir', 'return', 'conditional'];
   modules.build(
     're_module',
-    `${BEGUN} global n, others
+    `${BEGUN} global n, others, on
      ${OTHERS}
      probe module("bonding").function("*").call { n[probefunc()]++ }
      probe module("bonding").function("*").return { others++ }
      probe module("bonding").function("bond_create_debugfs").return { n["return"]++ }
      probe module("bonding").function("bond_create_proc_dir").call if (others) { n["conditional"]++ }
+     probe kernel.function("__x64_sys_getppid").call if (others) { on = 1 }
+     probe procfs("on").read { $value = sprintf("%d\\n", on) }
      probe end {
        ${NAMES.map((name) => `printf("${name} %d\\n", n["${name}"])`).join('\n')}
        delete n
@@ -135,7 +137,8 @@ test('functions of a module are probed each time that it comes', async () => {
   const ran = await modules.run(
     're_module',
     '',
-    `modprobe bonding; echo ${TRACED} > t; rmmod bonding; echo ${TRACED} >> t; ${cycle}; ${cycle}`,
+    `until [ "$(cat /proc/systemtap/re_module/on)" = 1 ]; do perl -e getppid; done
+     modprobe bonding; echo ${TRACED} > t; rmmod bonding; echo ${TRACED} >> t; ${cycle}; ${cycle}`,
   );
   expect(ran).toEqual({
     output: `begun\n${NAMES.map((name) => `${name} 3\n`).join('')}`,

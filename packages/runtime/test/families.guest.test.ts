@@ -36,10 +36,12 @@ test('kernel.data takes an address and a length, and reads too', async () => {
     'rf_data',
     `${BEGUN} global n, which
      ${points.map((point, index) => `probe ${point} if (which == ${index}) { n[${index}]++ }`).join('\n')}
-     probe timer.ms(700) { which++ }
+     probe timer.ms(100) { if (which in n) which++ }
+     probe procfs("which").read { $value = sprintf("%d\\n", which) }
      probe end { foreach (i+ in n) printf("%d ", i) println("") }`,
   );
-  const ran = await modules.run('rf_data', '', 'sleep 4');
+  const until = `until [ "$(cat /proc/systemtap/rf_data/which)" = ${points.length} ]; do sleep 0.1; done`;
+  const ran = await modules.run('rf_data', '', until);
   expect(ran).toEqual({ output: 'begun\n0 1 2 3 4 \n', errors: '', status: 0 });
 });
 
@@ -49,9 +51,11 @@ test('the fifth of five addresses that are watched at once is refused, and the o
     'rf_many_data',
     `${BEGUN} global n
      ${symbols.map((symbol) => `probe kernel.data("${symbol}").write { n++ }`).join('\n')}
+     probe procfs("hit").read { $value = sprintf("%d\\n", n > 0) }
      probe end { printf("%d\\n", n > 0) }`,
   );
-  const ran = await modules.run('rf_many_data', '', 'sleep 0.5');
+  const until = 'until [ "$(cat /proc/systemtap/rf_many_data/hit)" = 1 ]; do sleep 0.1; done';
+  const ran = await modules.run('rf_many_data', '', until);
   expect(ran).toEqual({
     output: 'begun\n1\n',
     errors: expect.stringMatching(
@@ -361,13 +365,15 @@ test('netfilter hooks come in the order of their priorities, for both protocols,
      probe netfilter.pf("NFPROTO_IPV6").hook("NF_INET_LOCAL_OUT") { six++ }
      probe netfilter.pf("NFPROTO_IPV4").hook("NF_INET_LOCAL_OUT") { if (port($skb) == 5010) { dropped++; $verdict = 0 } }
      probe netfilter.pf("NFPROTO_IPV4").hook("NF_INET_LOCAL_IN") { if (port($skb) == 5010) arrived["dropped"]++; if (port($skb) == 5009) arrived["sent"]++ }
+     probe procfs("done").read { $value = sprintf("%d\\n", six && dropped && arrived["sent"]) }
      probe end { printf("%s %d %d %d %d\\n", order, six > 0, dropped, arrived["sent"], arrived["dropped"]) }`,
     ['-g'],
   );
   const ran = await modules.run(
     'rf_netfilter',
     '',
-    `ip link set lo up; echo x > /dev/udp/127.0.0.1/5009; echo x > /dev/udp/127.0.0.1/5010; echo x > /dev/udp/::1/5009`,
+    `ip link set lo up; echo x > /dev/udp/127.0.0.1/5009; echo x > /dev/udp/127.0.0.1/5010; echo x > /dev/udp/::1/5009
+     until [ "$(cat /proc/systemtap/rf_netfilter/done)" = 1 ]; do sleep 0.1; done`,
   );
   expect(ran).toEqual({ output: 'begun\nabcd 1 1 1 0\n', errors: '', status: 0 });
 });
@@ -395,6 +401,7 @@ test('conditions arm and disarm every family while the script runs', async () =>
        if (phase == 1) foreach (s in n) before++
        on = phase == 1
      }
+     probe procfs("hit").read { foreach (s in n) hit++ $value = sprintf("%d\\n", hit) }
      probe end { printf("%d\\n", before) foreach (s+ in n) println(s) foreach (s in late) printf("late %s\\n", s) delete late }`,
   );
   const load = `for i in 1 2 3 4 5; do perl -e 'getppid for 1..100'; echo x > /dev/udp/127.0.0.1/5011; sleep 0.1; done`;
@@ -402,7 +409,9 @@ test('conditions arm and disarm every family while the script runs', async () =>
   const ran = await modules.run(
     'rf_conditions',
     '',
-    `ip link set lo up; ${load}; ${at(1)}; sleep 0.5; ${load}; ${at(2)}; sleep 0.5; ${at(3)}; ${load}`,
+    `ip link set lo up; ${load}; ${at(1)}
+     until [ "$(cat /proc/systemtap/rf_conditions/hit)" = ${names.length} ]; do ${load}; done
+     ${at(2)}; ${at(3)}; ${load}`,
   );
   expect(ran).toEqual({ output: `begun\n0\n${names.sort().join('\n')}\n`, errors: '', status: 0 });
 });

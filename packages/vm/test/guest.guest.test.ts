@@ -105,10 +105,7 @@ test('what a client had running ends when the client goes away', async () => {
   while ((await shell('pgrep -f "^sleep 98763" || echo none')) === 'none') await sleep(50);
   await other.close();
   await failed;
-  for (let left = 100; (await shell('pgrep -f "^sleep 98763" || echo none')) !== 'none'; left--) {
-    expect(left).toBeGreaterThan(0);
-    await sleep(100);
-  }
+  while ((await shell('pgrep -f "^sleep 98763" || echo none')) !== 'none') await sleep(100);
 });
 
 test('big output arrives whole and in order', async () => {
@@ -144,6 +141,7 @@ test('a reader that stops makes the writer wait, and costs no memory', async () 
     },
   });
   run.catch(() => {});
+  while (received === 0) await sleep(50);
   await sleep(1000);
   const before = received;
   // Meanwhile other commands go on over the same connection.
@@ -223,16 +221,21 @@ test('files are written and read back, and errors name them', async () => {
 });
 
 test("the guest's clock goes as fast as the host's", async () => {
-  const uptime = async () => Number((await guest.readFile('/proc/uptime')).toString().split(' ')[0]) * 1000;
-  const [guestStart, start] = [await uptime(), performance.now()];
+  // What the guest's clock showed between two readings of the host's, however long the answer took.
+  const reading = async () => {
+    const before = performance.now();
+    const shown = Number((await guest.readFile('/proc/uptime')).toString().split(' ')[0]) * 1000;
+    return { before, shown, after: performance.now() };
+  };
+  const start = await reading();
   await sleep(3000);
-  const [guestEnd, end] = [await uptime(), performance.now()];
-  const rate = (guestEnd - guestStart) / (end - start);
-  expect(rate).toBeGreaterThan(0.85);
-  expect(rate).toBeLessThan(1.15);
+  const end = await reading();
+  const passed = end.shown - start.shown;
+  expect(passed).toBeGreaterThan(0.85 * (end.before - start.after));
+  expect(passed).toBeLessThan(1.15 * (end.after - start.before));
 });
 
 test("the kernel's log can be read", async () => {
   await shell('echo "<4>a word from the test" > /dev/kmsg');
-  expect((await guest.kernelLog()).at(-1)).toMatchObject({ text: 'a word from the test', level: 4 });
+  expect(await guest.kernelLog()).toContainEqual(expect.objectContaining({ text: 'a word from the test', level: 4 }));
 });

@@ -67,7 +67,7 @@ test('installing is shown on a terminal while it lasts, and leaves no trace of i
   machine.run = async (command, args, options) => {
     const installs = command === 'apt-get' && args.includes('install');
     if (installs) options?.onOutput?.('2 newly installed\nGet:1 a\nUnpacking a\nSetting up a\n');
-    if (installs) await vi.waitUntil(() => io.err.includes('installing linux-head'), { timeout: 30_000 });
+    if (installs) await vi.waitUntil(() => io.err.includes('installing linux-head'), { timeout: 300_000 });
     return await run(command, args, options);
   };
   expect(await prepCommand([], io, machine)).toBe(0);
