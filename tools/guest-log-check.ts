@@ -25,7 +25,7 @@ afterAll(async () => {
   if (!guest) return;
   try {
     let left = await ownModules();
-    for (let tries = 0; left.length > 0 && tries < 100; tries++) {
+    for (let tries = 0; left.length > 0 && tries < 1200; tries++) {
       await sleep(100);
       left = await ownModules();
     }

@@ -6,10 +6,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { connectGuest } from '@stapkit/vm';
 import { quote } from 'shell-quote';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { command, root, scratchFolder } from './harness.js';
-
-vi.setConfig({ testTimeout: 240_000 });
 
 let release: string;
 

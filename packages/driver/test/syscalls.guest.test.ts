@@ -4,13 +4,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Machine, openMachine } from './prepared-machine.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const program = fileURLToPath(new URL('fixtures/calls.c', import.meta.url));
-
-vi.setConfig({ testTimeout: 240_000 });
 
 /** strace's names of calls that the tapset names otherwise. */
 const NAMES: Readonly<Record<string, string>> = {
@@ -26,7 +24,7 @@ beforeAll(async () => {
   machine = await openMachine();
   folder = mkdtempSync(join(tmpdir(), 'syscalls-'));
   execFileSync('gcc', ['-w', '-O1', '-o', join(folder, 'calls'), program]);
-}, 120_000);
+});
 afterAll(async () => {
   await machine?.close();
   rmSync(folder, { recursive: true, force: true });

@@ -6,12 +6,9 @@ import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connectGuest, type Guest, startGuest } from '@stapkit/vm';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
-
-/** What waits for a thing that never comes ends; a busy machine may take its time. */
-vi.setConfig({ testTimeout: 240_000 });
 
 let guest: Guest;
 let folder: string;
@@ -31,7 +28,7 @@ beforeAll(async () => {
     bytes[at] = bytes[at] === 0x30 ? 0x31 : 0x30;
   });
   change('spm_release', 'vermagic=6.', (at, bytes) => bytes.write('9', at, 'latin1'));
-}, 240_000);
+});
 
 afterAll(async () => {
   await guest?.close();
