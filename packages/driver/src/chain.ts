@@ -20,6 +20,7 @@ import {
   type Pass,
   type PassContext,
   type SourceText,
+  systemWords,
 } from '@stapkit/pass';
 import { openTapset, type Tapset } from '@stapkit/tapset';
 import { type CModule, type TranslateOptions, translatePass } from '@stapkit/translator';
@@ -33,7 +34,6 @@ import { formatMemory, formatTimes, readClocks } from './measure.js';
 import type { StapOptions } from './options.js';
 import { hostArchitecture, type Place } from './place.js';
 import type { Reporter } from './reporter.js';
-import { systemWords } from './system-words.js';
 import { translationCache } from './translation-cache.js';
 import { LANGUAGE_VERSION } from './version.js';
 

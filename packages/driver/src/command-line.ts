@@ -155,11 +155,15 @@ function toOptions(values: Values, env: Environment): StapOptions {
         ? { kind: 'file', path: values.operands[0]! }
         : undefined;
   checkTogether(values);
+  for (const key of ['o', 'r', 'emit', 'from', 'tmpdir', 'compatible', 'dump-after']) {
+    if (values.text(key) !== '') continue;
+    throw usage('empty-value', `${key.length === 1 ? '-' : '--'}${key} needs a value: there is nothing behind it`);
+  }
 
   const color = values.choice('color', ['never', 'auto', 'always']) ?? (values.has('color') ? 'always' : 'auto');
   values.choice('prologue-searching', ['never', 'auto', 'always']);
   values.choice('runtime', ['kernel']);
-  const release = values.text('r') ?? env['SYSTEMTAP_RELEASE'];
+  const release = values.text('r') ?? (env['SYSTEMTAP_RELEASE'] || undefined);
   const moduleName = moduleNameOf(values.text('m'));
   const targetPid = values.number('x', 'target process ID number', 1, PID_MAX);
   const namespacesPid = values.number('target-namespaces', 'process ID number', 1, PID_MAX);

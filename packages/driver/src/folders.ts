@@ -13,8 +13,7 @@ import {
 import { mkdtemp, rm } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { DiagnosticError } from '@stapkit/pass';
-import { systemWords } from './system-words.js';
+import { DiagnosticError, systemWords } from '@stapkit/pass';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 

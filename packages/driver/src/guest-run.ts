@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ReadStream } from 'node:tty';
-import { type Diagnostic, DiagnosticError } from '@stapkit/pass';
+import { type Diagnostic, DiagnosticError, systemWords } from '@stapkit/pass';
 import { OutputFiles, ROTATION_MARK, ROTATION_VARIABLE, readByCharacter, readModuleInfo } from '@stapkit/staprun';
 import { connectGuest, type Guest, type GuestProcess, guestsFolder, listGuests, startGuest } from '@stapkit/vm';
 import type { ChainSettings } from './chain.js';
@@ -10,7 +10,6 @@ import { packageFolder } from './folders.js';
 import type { CommandIo } from './io.js';
 import type { Place } from './place.js';
 import { Interrupted } from './process-io.js';
-import { systemWords } from './system-words.js';
 
 type GuestPlace = Extract<Place, { where: 'guest' }>;
 

@@ -5,9 +5,8 @@ import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import type { Elaborated } from '@stapkit/elaborator';
 import type { BuiltModule } from '@stapkit/kbuild';
 import type { Ast } from '@stapkit/parser';
-import { DiagnosticError } from '@stapkit/pass';
+import { DiagnosticError, systemWords } from '@stapkit/pass';
 import type { CModule } from '@stapkit/translator';
-import { systemWords } from './system-words.js';
 
 /** One pass's result, with the pass's number. */
 export type Intermediate =

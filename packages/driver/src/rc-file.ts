@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { systemWords } from '@stapkit/pass';
 import { parse } from 'shell-quote';
-import { systemWords } from './system-words.js';
 import { usage } from './usage.js';
 
 type Environment = Readonly<Record<string, string | undefined>>;

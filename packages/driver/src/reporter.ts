@@ -7,10 +7,10 @@ import {
   parseColors,
   renderDiagnostic,
   type SourceText,
+  systemWords,
 } from '@stapkit/pass';
 import type { CommandIo } from './io.js';
 import { createProgress } from './progress.js';
-import { systemWords } from './system-words.js';
 
 export interface ReporterOptions {
   readonly color: 'auto' | 'always' | 'never';
@@ -79,18 +79,25 @@ export function createReporter(io: CommandIo, options: ReporterOptions): Reporte
 }
 
 /**
- * Tells, once, of a standard output that took no more, as on a full disk. A reader that has gone away wanted no more.
- *
- * @returns true where that is so
+ * Why standard output took no more, as on a full disk: told of once all has been written. A reader that has gone away
+ * wanted no more, and is no fault.
  */
-export function reportOutputFault(reporter: Reporter, io: CommandIo): boolean {
+export async function findOutputFault(io: CommandIo): Promise<Diagnostic | undefined> {
+  // A stream tells of what the last write met with in a turn of its own.
+  await new Promise((resolve) => setImmediate(resolve));
   const fault = io.outputFault?.() as NodeJS.ErrnoException | undefined;
-  if (!fault || fault.code === 'EPIPE') return false;
-  reporter.report({
+  if (!fault || fault.code === 'EPIPE') return undefined;
+  return {
     code: 'driver/output',
     severity: 'error',
     class: 'run',
     message: `writing to standard output failed: ${systemWords(fault)}`,
-  });
-  return true;
+  };
+}
+
+/** Tells, once, of a standard output that took no more; true where that is so. */
+export async function reportOutputFault(reporter: Reporter, io: CommandIo): Promise<boolean> {
+  const fault = await findOutputFault(io);
+  if (fault) reporter.report(fault);
+  return fault !== undefined;
 }

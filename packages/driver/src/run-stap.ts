@@ -161,7 +161,7 @@ async function runLastPass(
   const before = readClocks();
   const status = await (place.where === 'guest' ? runInGuest(settings, place, module) : runOnHost(settings, module));
   if (verbose) reporter.line(`Pass 5: run completed in ${formatTimes(before, readClocks())}.`);
-  reportOutputFault(reporter, settings.io);
+  await reportOutputFault(reporter, settings.io);
   if (status !== 0) reporter.line(`Pass 5: ${FAILURE_WORDS[5]}  [man error::pass5]`);
   return status === 0 ? 0 : 1;
 }

@@ -37,11 +37,11 @@ export async function stapCommand(argv: readonly string[], io: CommandIo): Promi
       const { helpText } = await import('@stapkit/pass/manual');
       const { stapManual } = await import('./manual/stap-manual.js');
       await io.stdout(`${versionText()}\n\n${helpText(stapManual, helpNotes(io.env))}`);
-      return 0;
+      return await withOutputFault(0, plain, io);
     }
     if (line.kind === 'text') {
       await io.stdout(line.text);
-      return line.status;
+      return await withOutputFault(line.status, plain, io);
     }
     options = line.options;
   } catch (error) {
@@ -67,7 +67,7 @@ function helpNotes(env: CommandIo['env']): string[] {
 /** Turns what a run throws into an exit status: a user's or machine's fault is reported, only our own bugs go on. */
 async function guarded(reporter: Reporter, io: CommandIo, run: () => Promise<number>): Promise<number> {
   try {
-    return withOutputFault(await run(), reporter, io);
+    return await withOutputFault(await run(), reporter, io);
   } catch (error) {
     reporter.progress.finish();
     if (error instanceof DiagnosticError) {
@@ -75,13 +75,13 @@ async function guarded(reporter: Reporter, io: CommandIo, run: () => Promise<num
       return 1;
     }
     const status = interruptedStatus(io.signal);
-    if (status !== undefined) return withOutputFault(status, reporter, io);
+    if (status !== undefined) return await withOutputFault(status, reporter, io);
     throw error;
   } finally {
     reporter.progress.finish();
   }
 }
 
-function withOutputFault(status: number, reporter: Reporter, io: CommandIo): number {
-  return reportOutputFault(reporter, io) ? 1 : status;
+async function withOutputFault(status: number, reporter: Reporter, io: CommandIo): Promise<number> {
+  return (await reportOutputFault(reporter, io)) ? 1 : status;
 }

@@ -192,11 +192,37 @@ describe('parseCommandLine', () => {
     [['-M', 'x.stp'], ['did you mean -m?']],
     [['--jsno', 'x.stp'], ['did you mean --json?']],
     [['-K', 'x.stp'], ['did you mean -k?']],
-    [['x.stp', '--verbose'], ["options for the script itself stand behind '--'"]],
+    [
+      ['x.stp', '--verbose'],
+      ['did you mean -v?', "options for the script itself stand behind '--'"],
+    ],
+    [['x.stp', '--nothing-known'], ["options for the script itself stand behind '--'"]],
+    // What others have spelt out, and that nearly.
+    [['--verbose', 'x.stp'], ['did you mean -v?']],
+    [['--vrebose', 'x.stp'], ['did you mean -v?']],
+    [['--verbos', 'x.stp'], ['did you mean -v?']],
+    [['--verison'], ['did you mean --version?']],
+    [['--ouput', 'f', 'x.stp'], ['did you mean -o?']],
+    [['--timeout=3', 'x.stp'], ['did you mean -T?']],
+    [['--flight', 'x.stp'], ['did you mean -F?']],
+    // One dash too few, where the letters would mean something else.
+    [['-verbose', 'x.stp'], ['did you mean -v?']],
+    [['-color', 'x.stp'], ['did you mean --color?']],
+    [['-version'], ['did you mean --version?']],
+    [['-output=f', 'x.stp'], ['did you mean -o?']],
     [['-i'], ['there is no interactive mode; write a script, or try one with -e']],
     [['--use-server', 'x.stp'], [expect.stringContaining('--remote')]],
   ])('suggests what was meant by %j', (argv, hints) => {
     expect(fault(...argv)).toMatchObject({ severity: 'error', hints });
+  });
+
+  test('a bunch of letters is no word', () => {
+    expect(parsed('-vm', 'name', 'x.stp')).toMatchObject({ moduleName: 'name' });
+    expect(parsed('-gkeprobe begin { }')).toMatchObject({
+      guru: true,
+      script: { kind: 'text', text: 'probe begin { }' },
+    });
+    expect(parsed('-vo', 'utput', 'x.stp').outputFile).toBe('utput');
   });
 
   test.each([
@@ -219,6 +245,9 @@ describe('parseCommandLine', () => {
     [['--tmpdir'], "'--tmpdir' requires an argument"],
     [['--json=x', 'x.stp'], "doesn't allow an argument"],
     [['--dump', 'x.stp'], 'ambiguous'],
+    [['-o', '', 'x.stp'], '-o needs a value'],
+    [['-r', '', 'x.stp'], '-r needs a value'],
+    [['--tmpdir=', 'x.stp'], '--tmpdir needs a value'],
     [['-v'], 'A script must be specified'],
     [['-E', 'probe end {}'], 'A script must be specified'],
     [['-e', 'x', '-e', 'y'], 'Only one script'],

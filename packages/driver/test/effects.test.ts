@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { scratchFolder, stap } from './harness.js';
+import { command, root, scratchFolder, stap } from './harness.js';
 
 /** A kernel that modules can be built for. */
 const release = readdirSync('/lib/modules').find((name) => existsSync(join('/lib/modules', name, 'build')))!;
@@ -109,4 +109,19 @@ test('a subcommand that is misspelt is told from a script', async () => {
   );
   expect((await stap(['vm', 'statrt'], { cwd: work })).stderr).toContain('did you mean "start"?');
   expect((await stap(['-r', release, 'folder'], { cwd: work })).stderr).toContain("Input file 'folder' can't be read");
+});
+
+test('what could not be written is told of, whatever was asked for', async () => {
+  const full = (program: string, ...argv: string[]) =>
+    command(['sh', '-c', 'exec "$@" >/dev/full', 'sh', ...program.split(' '), ...argv]);
+  const told = { status: 1, stderr: 'ERROR: writing to standard output failed: no space left on device\n' };
+  const itself = join(root, 'stap');
+  expect(await full(itself, '-V')).toMatchObject(told);
+  expect(await full(itself, '--help')).toMatchObject(told);
+  expect(await full(itself, '-r', release, '--dump-functions')).toMatchObject(told);
+  expect(await full(itself, '-r', release, '-l', 'begin')).toMatchObject(told);
+  expect(await full(itself, 'completion', 'bash')).toMatchObject(told);
+  const prep = `node ${join(root, 'packages/driver/bundle/stap-prep.cjs')}`;
+  expect(await full(prep, '--help')).toMatchObject(told);
+  expect(await full(prep, '--check')).toMatchObject(told);
 });

@@ -15,3 +15,4 @@ export { definePass, type Pass, type PassContext, type Progress, quietContext, r
 export { DEFAULT_COLORS, type MessageColors, parseColors, type RenderOptions, renderDiagnostic } from './render.js';
 export { formatPlace, joinSpans, lineAt, type Position, positionAt, type SourceText, type Span } from './source.js';
 export { editDistance, nearestNames } from './suggest.js';
+export { systemWords } from './system-words.js';

@@ -9,10 +9,11 @@ import {
   type PassContext,
   parseColors,
   renderDiagnostic,
+  systemWords,
 } from '@stapkit/pass';
 import { becomeUser } from './as-root.js';
 import { noSuchProcess, noTerminal, outputFailed } from './diagnostics.js';
-import { kernelPort, reasonOf } from './kernel-port.js';
+import { kernelPort } from './kernel-port.js';
 import type { LocatedModule } from './locate-module.js';
 import type { ModulePort } from './module-port.js';
 import { Monitor, type MonitorTerminal } from './monitor/monitor.js';
@@ -68,7 +69,7 @@ export async function staprunCommand(argv: readonly string[], io: CommandIo): Pr
     // The reader of our output, or the terminal, has gone; the run has been ended by that.
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'EPIPE' || code === 'EIO') return 1;
-    if (code !== undefined) return command.show([outputFailed('standard output', reasonOf(error))]);
+    if (code !== undefined) return command.show([outputFailed('standard output', systemWords(error))]);
     throw error;
   }
 }

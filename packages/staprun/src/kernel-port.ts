@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DiagnosticError } from '@stapkit/pass';
+import { DiagnosticError, systemWords } from '@stapkit/pass';
 import { asRoot, isLent, rootIdentity } from './as-root.js';
 import {
   cannotOpen,
@@ -85,7 +85,7 @@ async function loadModule(
   try {
     file = asRoot(() => readFileSync(module.path));
   } catch (error) {
-    throw new DiagnosticError(noModuleFile(module.path, reasonOf(error)));
+    throw new DiagnosticError(noModuleFile(module.path, systemWords(error)));
   }
   const info = moduleInfo(file);
   if (!info) throw new DiagnosticError(notAModule(module.path));
@@ -198,7 +198,7 @@ async function openModule(name: string): Promise<ModuleChannel> {
       if (code === 'ENOENT') {
         throw new DiagnosticError(existsSync(`/sys/module/${name}`) ? noStapkitModule(name) : notLoaded(name));
       }
-      throw new DiagnosticError(cannotOpen(join(folder, file), reasonOf(error)));
+      throw new DiagnosticError(cannotOpen(join(folder, file), systemWords(error)));
     }
   };
   const control = openFile('control', constants.O_WRONLY);
@@ -302,11 +302,4 @@ function startGuard(argv: readonly string[], control: string): Promise<LoadGuard
       });
     });
   });
-}
-
-/** The system's words for an error, e.g. `No such file or directory` for ENOENT. */
-export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const match = /^[A-Z0-9]+: ([^,]+)/.exec(error.message);
-  return match?.[1] ?? error.message;
 }

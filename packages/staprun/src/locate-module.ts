@@ -3,10 +3,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { release, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { DiagnosticError } from '@stapkit/pass';
+import { DiagnosticError, systemWords } from '@stapkit/pass';
 import { asRoot, isLent } from './as-root.js';
 import { inUse, noModuleFile, notAModule } from './diagnostics.js';
-import { reasonOf } from './kernel-port.js';
 import { moduleInfo, renameModule } from './modinfo.js';
 import type { ModuleFile, ModulePort } from './module-port.js';
 import { moduleUsers } from './module-users.js';
@@ -60,7 +59,7 @@ export async function locateModule(
     return await renamed(bytes, info.name, port, file);
   } catch (error) {
     if (error instanceof DiagnosticError) throw error;
-    throw new DiagnosticError(noModuleFile(path, reasonOf(error)));
+    throw new DiagnosticError(noModuleFile(path, systemWords(error)));
   } finally {
     await handle?.close();
   }

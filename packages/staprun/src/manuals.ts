@@ -9,13 +9,15 @@ const OTHER = 'Messages and help';
 const STAPRUN_OPTIONS: readonly OptionEntry[] = [
   {
     short: 'v',
+    tried: ['verbose'],
     repeats: true,
     help: 'increase verbosity: tell of losses by probe and print, and repeat warnings',
     group: OTHER,
   },
-  { short: 'w', help: 'suppress warnings', group: OTHER },
+  { short: 'w', tried: ['no-warnings', 'suppress-warnings', 'quiet'], help: 'suppress warnings', group: OTHER },
   {
     short: 'C',
+    tried: ['color', 'colour'],
     value: 'WHEN',
     help: 'color error messages: auto, never or always',
     complete: ['auto', 'never', 'always'],
@@ -26,33 +28,66 @@ const STAPRUN_OPTIONS: readonly OptionEntry[] = [
 
   {
     short: 'c',
+    tried: ['command', 'cmd'],
     value: 'CMD',
     help: 'run CMD once the probes are armed, and end when it does; target() is its pid',
     complete: 'command',
     group: RUN,
   },
-  { short: 'x', value: 'PID', help: 'set target() to PID, the pid of a process', complete: 'pid', group: RUN },
+  {
+    short: 'x',
+    tried: ['pid', 'target', 'target-pid'],
+    value: 'PID',
+    help: 'set target() to PID, the pid of a process',
+    complete: 'pid',
+    group: RUN,
+  },
   {
     short: 'G',
+    tried: ['global'],
     value: 'NAME=VALUE',
     repeats: true,
     help: 'set a global variable of the script; the same as NAME=VALUE after MODULE',
     group: RUN,
   },
-  { short: 'R', help: 'give the module a unique name, so that it can be loaded more than once', group: RUN },
+  {
+    short: 'R',
+    tried: ['rename'],
+    help: 'give the module a unique name, so that it can be loaded more than once',
+    group: RUN,
+  },
   { short: 'u', help: 'accepted and ignored: user-space probes need no module of their own', group: RUN },
-  { short: 'b', value: 'MB', help: 'size of each CPU’s buffer, 1 to 4095 megabytes', group: RUN },
+  {
+    short: 'b',
+    tried: ['buffer', 'buffer-size'],
+    value: 'MB',
+    help: 'size of each CPU’s buffer, 1 to 4095 megabytes',
+    group: RUN,
+  },
   {
     short: 'T',
     value: 'MS',
     help: 'wait up to MS milliseconds for more output before reading: fewer wake-ups',
     group: RUN,
   },
-  { short: 'N', value: 'PID', help: 'the process whose namespaces ns_pid() and the like go by', group: RUN },
-  { short: 'r', value: 'N:URI', help: 'what the functions remote_id() and remote_uri() give', group: RUN },
+  {
+    short: 'N',
+    tried: ['target-namespaces', 'namespaces'],
+    value: 'PID',
+    help: 'the process whose namespaces ns_pid() and the like go by',
+    group: RUN,
+  },
+  {
+    short: 'r',
+    tried: ['remote'],
+    value: 'N:URI',
+    help: 'what the functions remote_id() and remote_uri() give',
+    group: RUN,
+  },
   { long: 'timeout', value: 'SECS', help: 'end the run after SECS seconds', group: RUN },
   {
     short: 'M',
+    tried: ['monitor'],
     value: 'SECS',
     help: 'show probes, hits, cost and globals on the terminal, anew every SECS seconds',
     manual: [
@@ -64,6 +99,7 @@ const STAPRUN_OPTIONS: readonly OptionEntry[] = [
 
   {
     short: 'o',
+    tried: ['output', 'output-file'],
     value: 'FILE',
     help: 'send output to FILE; strftime(3) formats are expanded',
     complete: 'file',
@@ -71,11 +107,17 @@ const STAPRUN_OPTIONS: readonly OptionEntry[] = [
   },
   {
     short: 'S',
+    tried: ['size', 'rotate'],
     value: 'SIZE[,N]',
     help: 'go on in the next file at SIZE megabytes; keep the last N files',
     group: OUTPUT,
   },
-  { short: 'D', help: 'run in the background and print the process id; needs -o', group: OUTPUT },
+  {
+    short: 'D',
+    tried: ['daemon', 'background'],
+    help: 'run in the background and print the process id; needs -o',
+    group: OUTPUT,
+  },
   {
     long: 'bulk',
     help: 'one output file for each CPU, for stap-merge: FILE_0, …; without -o stpd_cpu0, …',
@@ -87,9 +129,14 @@ const STAPRUN_OPTIONS: readonly OptionEntry[] = [
     group: OUTPUT,
   },
 
-  { short: 'L', help: 'load the module and start its probes, then detach', group: LOADED },
-  { short: 'A', help: 'attach to a loaded module', group: LOADED },
-  { short: 'd', help: 'delete a module that is detached or unused; "*" (quoted) deletes all such', group: LOADED },
+  { short: 'L', tried: ['load', 'detach'], help: 'load the module and start its probes, then detach', group: LOADED },
+  { short: 'A', tried: ['attach'], help: 'attach to a loaded module', group: LOADED },
+  {
+    short: 'd',
+    tried: ['delete', 'remove', 'unload'],
+    help: 'delete a module that is detached or unused; "*" (quoted) deletes all such',
+    group: LOADED,
+  },
 ];
 
 export const staprunManual: ProgramManual = {
@@ -153,8 +200,20 @@ export const mergeManual: ProgramManual = {
   summary: 'put the per-CPU files of a bulk run together',
   synopsis: [{ words: '[options] INPUT_FILES ...', help: 'Merge files that stap -b has written.' }],
   options: [
-    { short: 'v', help: 'show CPU, sequence number and length before each piece', group: 'Options' },
-    { short: 'o', value: 'FILE', help: 'write to FILE instead of standard output', complete: 'file', group: 'Options' },
+    {
+      short: 'v',
+      tried: ['verbose'],
+      help: 'show CPU, sequence number and length before each piece',
+      group: 'Options',
+    },
+    {
+      short: 'o',
+      tried: ['output', 'output-file'],
+      value: 'FILE',
+      help: 'write to FILE instead of standard output',
+      complete: 'file',
+      group: 'Options',
+    },
     { short: 'h', long: 'help', help: 'show help', group: 'Options' },
   ],
   before: [

@@ -1,9 +1,8 @@
 // The command `stap-merge`.
 import { open } from 'node:fs/promises';
-import { type Diagnostic, DiagnosticError, renderDiagnostic } from '@stapkit/pass';
+import { type Diagnostic, DiagnosticError, renderDiagnostic, systemWords } from '@stapkit/pass';
 import { type GotOptions, getOptions } from '@stapkit/pass/options';
 import { outputFailed, usageError } from './diagnostics.js';
-import { reasonOf } from './kernel-port.js';
 import { mergeManual } from './manuals.js';
 import { MERGE_USAGE, mergeFiles } from './merge-files.js';
 
@@ -31,22 +30,32 @@ export async function mergeCommand(argv: readonly string[], io: MergeIo): Promis
     if (error instanceof DiagnosticError) return show(error.diagnostics);
     throw error;
   }
-  if (got.values.has('h')) {
-    await io.output(Buffer.from(MERGE_USAGE));
-    return 0;
-  }
   const paths = got.operands;
   const verbose = got.values.has('v');
   const outputName = got.values.get('o')?.at(-1) as string | undefined;
-  if (paths.length === 0) return show([usageError('no-input', 'need the files to merge', ["try 'stap-merge --help'"])]);
+  const help = got.values.has('h');
+  if (paths.length === 0 && !help)
+    return show([usageError('no-input', 'need the files to merge', ["try 'stap-merge --help'"])]);
+  const print = async (chunk: Uint8Array): Promise<void> => {
+    try {
+      await io.output(chunk);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EPIPE') throw error;
+      throw new DiagnosticError(outputFailed('standard output', systemWords(error)));
+    }
+  };
   try {
+    if (help) {
+      await print(Buffer.from(MERGE_USAGE));
+      return 0;
+    }
     if (outputName === undefined) {
-      await mergeFiles(paths, io.output, verbose);
+      await mergeFiles(paths, print, verbose);
       return 0;
     }
     const name = outputName;
     const fail = (error: unknown): never => {
-      throw new DiagnosticError(outputFailed(name, reasonOf(error)));
+      throw new DiagnosticError(outputFailed(name, systemWords(error)));
     };
     const handle = await open(name, 'w').catch(fail);
     try {

@@ -2,11 +2,10 @@
 // their size does not matter.
 
 import { type FileHandle, open } from 'node:fs/promises';
-import { type Diagnostic, DiagnosticError } from '@stapkit/pass';
+import { type Diagnostic, DiagnosticError, systemWords } from '@stapkit/pass';
 import { helpText } from '@stapkit/pass/manual';
 import { FRAME_HEADER, type FrameHeader, readFrameHeader } from './bulk-frame.js';
 import { noModuleFile } from './diagnostics.js';
-import { reasonOf } from './kernel-port.js';
 import { mergeManual } from './manuals.js';
 
 /** How much of a file is read at a time, in bytes. */
@@ -83,7 +82,7 @@ class FrameReader {
     try {
       return new FrameReader(path, await open(path, 'r'));
     } catch (error) {
-      throw new DiagnosticError(noBulkFile(path, reasonOf(error)));
+      throw new DiagnosticError(noBulkFile(path, systemWords(error)));
     }
   }
 

@@ -2,9 +2,8 @@
 // oldest removed. No line is cut at a boundary.
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, unlink } from 'node:fs/promises';
-import { DiagnosticError } from '@stapkit/pass';
+import { DiagnosticError, systemWords } from '@stapkit/pass';
 import { outputFailed } from './diagnostics.js';
-import { reasonOf } from './kernel-port.js';
 import { strftime } from './strftime.js';
 
 /** How output files are named and cut. */
@@ -161,7 +160,7 @@ export class OutputFiles {
     try {
       return await act();
     } catch (error) {
-      throw new DiagnosticError(outputFailed(this.#path, reasonOf(error)));
+      throw new DiagnosticError(outputFailed(this.#path, systemWords(error)));
     }
   }
 }

@@ -10,6 +10,7 @@ import {
   type Outcome,
   type Pass,
   type PassContext,
+  systemWords,
 } from '@stapkit/pass';
 import { BulkFrames } from './bulk-frames.js';
 import { ByteWriter } from './byte-writer.js';
@@ -20,7 +21,7 @@ import { bytesText, compileRow, type RowReader, type RunEvent, startEvent } from
 import { compileSite, type RecordBytes, type SiteFormatter } from './format-site.js';
 import { writeHistogram } from './histogram.js';
 import { readHistogram } from './histogram-record.js';
-import { kernelPort, reasonOf } from './kernel-port.js';
+import { kernelPort } from './kernel-port.js';
 import { kernelTime, kernelWords } from './kernel-words.js';
 import { loadParameters } from './load-parameters.js';
 import { LossCounter, lossReport } from './losses.js';
@@ -223,7 +224,7 @@ class ModuleRun {
     try {
       description = JSON.parse(text) as ModuleDescription;
     } catch (error) {
-      throw new DiagnosticError(badDescription(name, reasonOf(error)));
+      throw new DiagnosticError(badDescription(name, systemWords(error)));
     }
     if (typeof description?.protocol !== 'number' || !Array.isArray(description.sites)) {
       throw new DiagnosticError(badDescription(name, 'no protocol, or no print sites'));
@@ -252,7 +253,7 @@ class ModuleRun {
       this.#options.onStarted?.(this.#module.name, this.#description);
     } catch (error) {
       // The begin probes may have printed, and the reader waits for an end.
-      this.fail(startFailed(this.#module.name, reasonOf(error), kernelWords(this.#module.name, since)));
+      this.fail(startFailed(this.#module.name, systemWords(error), kernelWords(this.#module.name, since)));
       void this.#requestExit();
     } finally {
       this.#started.resolve();
@@ -337,7 +338,7 @@ class ModuleRun {
       try {
         await this.#channel.command('exit');
       } catch (error) {
-        this.fail(startFailed(this.#module.name, `exit: ${reasonOf(error)}`, []));
+        this.fail(startFailed(this.#module.name, `exit: ${systemWords(error)}`, []));
       }
     })();
     return this.#exitSent;
@@ -352,7 +353,7 @@ class ModuleRun {
       await this.#channel.command('detach');
     } catch (error) {
       this.#detached = false;
-      this.fail(startFailed(this.#module.name, `detach: ${reasonOf(error)}`, []));
+      this.fail(startFailed(this.#module.name, `detach: ${systemWords(error)}`, []));
       await this.#requestExit();
     }
   }

@@ -87,5 +87,19 @@ test('its command line is read as those of the other programs', async () => {
     status: 1,
     errors: expect.stringContaining("option requires an argument -- 'o'"),
   });
+  expect(await merge('--verbose')).toMatchObject({ status: 1, errors: expect.stringContaining('did you mean -v?') });
   expect((await merge('--help')).output).toMatch(/^Usage: stap-merge \[options\]/);
+});
+
+test('a full disk behind standard output is told', async () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  let errors = '';
+  const io = {
+    output: () => Promise.reject(full),
+    errors: (text: string) => {
+      errors += text;
+    },
+  };
+  expect(await mergeCommand(['--help'], io)).toBe(1);
+  expect(errors).toBe('ERROR: writing to standard output failed: no space left on device\n');
 });

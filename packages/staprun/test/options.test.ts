@@ -77,6 +77,9 @@ test('mistakes are told, with the nearest right thing', () => {
   expect(messages('-c true -x 1 m')).toEqual(['-c and -x exclude each other: both set target()']);
   expect(messages('m other')).toEqual(['module options are NAME=VALUE, not "other"']);
   expect(read('--stricd m').diagnostics[0]).toMatchObject({ hints: ['did you mean --strict?'] });
+  expect(read('--verbos m').diagnostics[0]).toMatchObject({ hints: ['did you mean -v?'] });
+  expect(read('--attach m').diagnostics[0]).toMatchObject({ hints: ['did you mean -A?'] });
+  expect(read('m --verison').diagnostics[0]).toMatchObject({ hints: ['did you mean --version?'] });
   expect(messages('-Z m')).toEqual(["unrecognized option '-Z'"]);
   expect(read('-json m').diagnostics[0]).toMatchObject({ hints: ['did you mean --json?'] });
   expect(messages('m -- -x')).toEqual(['module options are NAME=VALUE, not "-x"']);

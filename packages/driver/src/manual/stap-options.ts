@@ -17,6 +17,7 @@ export const STAP_OPTIONS = [
 
   {
     short: 'p',
+    tried: ['pass', 'last-pass'],
     value: 'NUM',
     help: 'stop after pass NUM 1-5, instead of 5 (parse, elaborate, translate, compile, run)',
     manual: [
@@ -27,6 +28,7 @@ export const STAP_OPTIONS = [
   },
   {
     short: 'v',
+    tried: ['verbose'],
     repeats: true,
     help: 'add verbosity to all passes',
     manual: ['Tell more, for all passes: once for the time and memory of each pass, more often for what they do.'],
@@ -42,8 +44,8 @@ export const STAP_OPTIONS = [
     ],
     group: PASSES,
   },
-  { short: 'w', help: 'suppress warnings', group: PASSES },
-  { short: 'W', help: 'turn warnings into errors', group: PASSES },
+  { short: 'w', tried: ['no-warnings', 'suppress-warnings', 'quiet'], help: 'suppress warnings', group: PASSES },
+  { short: 'W', tried: ['werror', 'warnings-are-errors'], help: 'turn warnings into errors', group: PASSES },
   {
     long: 'color',
     alias: 'colour',
@@ -56,16 +58,18 @@ export const STAP_OPTIONS = [
     complete: ['never', 'auto', 'always'],
     group: PASSES,
   },
-  { short: 'k', help: 'keep temporary directory', group: PASSES },
+  { short: 'k', tried: ['keep', 'keep-temporary'], help: 'keep temporary directory', group: PASSES },
 
   {
     short: 'e',
+    tried: ['script', 'execute', 'expression'],
     value: 'SCRIPT',
     help: 'run the given script',
     group: SCRIPT,
   },
   {
     short: 'E',
+    tried: ['extra-script'],
     value: 'SCRIPT',
     repeats: true,
     help: 'run the SCRIPT in addition to the main one, given by -e or as a file',
@@ -73,16 +77,18 @@ export const STAP_OPTIONS = [
   },
   {
     short: 'I',
+    tried: ['include', 'tapset'],
     value: 'DIR',
     repeats: true,
     help: 'look in DIR for additional .stp script files',
     complete: 'folder',
     group: SCRIPT,
   },
-  { short: 'g', help: 'guru mode: embedded C, writing to the kernel', group: SCRIPT },
-  { short: 'u', help: 'unoptimized translation', group: SCRIPT },
+  { short: 'g', tried: ['guru'], help: 'guru mode: embedded C, writing to the kernel', group: SCRIPT },
+  { short: 'u', tried: ['unoptimized'], help: 'unoptimized translation', group: SCRIPT },
   {
     short: 'D',
+    tried: ['define'],
     value: 'NM=VAL',
     repeats: true,
     help: 'set a limit, or emit a macro definition into the generated C',
@@ -91,6 +97,7 @@ export const STAP_OPTIONS = [
   },
   {
     short: 'G',
+    tried: ['global'],
     value: 'VAR=VAL',
     repeats: true,
     help: 'set a global variable of the script',
@@ -143,6 +150,7 @@ export const STAP_OPTIONS = [
 
   {
     short: 'r',
+    tried: ['release', 'kernel'],
     value: 'RELEASE|DIR',
     help: 'build for the kernel of that release or build tree',
     manual: [
@@ -153,12 +161,14 @@ export const STAP_OPTIONS = [
   },
   {
     short: 'm',
+    tried: ['module', 'module-name', 'name'],
     value: 'MODULE',
     help: 'set probe module name and leave MODULE.ko in the current directory',
     group: TARGET,
   },
   {
     short: 'B',
+    tried: ['kbuild', 'make-option'],
     value: 'NM=VAL',
     repeats: true,
     help: 'pass option to kbuild make',
@@ -185,6 +195,7 @@ export const STAP_OPTIONS = [
   },
   {
     short: 'd',
+    tried: ['object'],
     value: 'OBJECT',
     repeats: true,
     help: 'know the source lines of the kernel module OBJECT, a name or a .ko file',
@@ -221,6 +232,7 @@ export const STAP_OPTIONS = [
 
   {
     short: 'c',
+    tried: ['command', 'cmd'],
     value: 'CMD',
     help: 'start the probes, run CMD, and exit when it finishes',
     manual: [
@@ -231,6 +243,7 @@ export const STAP_OPTIONS = [
   },
   {
     short: 'x',
+    tried: ['pid', 'target', 'target-pid'],
     value: 'PID',
     help: 'sets target() to PID',
     manual: ['Set target() to PID, which must be the pid of a process. The script goes on when the process ends.'],
@@ -249,6 +262,7 @@ export const STAP_OPTIONS = [
   },
   {
     short: 'o',
+    tried: ['output', 'output-file'],
     value: 'FILE',
     help: 'send script output to FILE; strftime(3) formats are expanded',
     manual: [
@@ -259,6 +273,7 @@ export const STAP_OPTIONS = [
   },
   {
     short: 'S',
+    tried: ['size', 'rotate'],
     value: 'SIZE[,N]',
     help: 'set the largest size of an output file, in megabytes, and how many are kept',
     manual: [
@@ -268,6 +283,7 @@ export const STAP_OPTIONS = [
   },
   {
     short: 'F',
+    tried: ['flight-recorder', 'background'],
     help: 'run as flight recorder: in files with -o, else in memory',
     manual: [
       'Without `-o`: load the module, start the probes, and leave; the buffers hold the newest output, and `staprun -A NAME` shows it. With `-o`: run in the background, print the process id, and write files. See `docs/flight-recorder.md` in the sources.',
@@ -276,6 +292,7 @@ export const STAP_OPTIONS = [
   },
   {
     short: 'b',
+    tried: ['bulk', 'bulk-mode'],
     help: 'bulk mode: one output file for each CPU',
     manual: [
       'Bulk mode: each CPU’s output goes into a file of its own, FILE_0, FILE_1, … with `-o FILE`, else stpd_cpu0, stpd_cpu1, …. stap-merge(1) puts them together again.',
@@ -284,6 +301,7 @@ export const STAP_OPTIONS = [
   },
   {
     short: 's',
+    tried: ['buffer', 'buffer-size'],
     value: 'NUM',
     help: 'buffer size in megabytes a CPU',
     manual: [
@@ -293,13 +311,14 @@ export const STAP_OPTIONS = [
   },
   {
     short: 't',
+    tried: ['timing', 'time'],
     help: 'collect probe timing information',
     manual: [
       'Measure each handler, and print at the end how often it ran, in how many cycles at least, on average and at most, and where its probe point came from.',
     ],
     group: RUN,
   },
-  { short: 'T', value: 'TIME', help: 'terminate the script after TIME seconds', group: RUN },
+  { short: 'T', tried: ['timeout'], value: 'TIME', help: 'terminate the script after TIME seconds', group: RUN },
   {
     long: 'monitor',
     value: 'INTERVAL',
@@ -330,12 +349,20 @@ export const STAP_OPTIONS = [
 
   {
     short: 'l',
+    tried: ['list', 'list-probes'],
     value: 'PROBE',
     help: 'list matching probes',
     complete: 'probe',
     group: LIST,
   },
-  { short: 'L', value: 'PROBE', help: 'list matching probes and their variables', complete: 'probe', group: LIST },
+  {
+    short: 'L',
+    tried: ['list-variables', 'list-vars'],
+    value: 'PROBE',
+    help: 'list matching probes and their variables',
+    complete: 'probe',
+    group: LIST,
+  },
   { long: 'dump-probe-types', help: 'list available probe types', group: LIST },
   { long: 'dump-probe-aliases', help: 'list available probe aliases', group: LIST },
   { long: 'dump-functions', help: 'list available functions', group: LIST },
@@ -410,7 +437,6 @@ export const STAP_REFUSED: readonly { readonly name: string; readonly why: strin
   })),
   { name: '--dyninst', why: 'the only runtime is the kernel’s' },
   { name: '--bpf', why: 'the only runtime is the kernel’s' },
-  { name: '--sign-module', why: 'modules are signed where the kernel asks for it and a key is there' },
   { name: '--check-version', why: 'use --compatible=VERSION' },
   { name: '--sysroot', why: 'use -r DIR for another kernel' },
   { name: '--sysenv', why: 'there is no --sysroot to go with it' },

@@ -4,8 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } f
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ToolResult } from '@stapkit/kbuild';
-import { type Diagnostic, DiagnosticError, type PassContext } from '@stapkit/pass';
-import { systemWords } from '../system-words.js';
+import { type Diagnostic, DiagnosticError, type PassContext, systemWords } from '@stapkit/pass';
 import type { Machine } from './machine.js';
 
 const ENVIRONMENT = { DEBIAN_FRONTEND: 'noninteractive', LC_ALL: 'C.UTF-8' };

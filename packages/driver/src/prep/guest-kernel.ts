@@ -70,7 +70,10 @@ export async function noSuchKernel(
     .reverse();
   return new DiagnosticError(
     prepFault('no-such-kernel', `no package of this system's suites holds the ${kind} of kernel ${release}`, {
-      hints: known.length > 0 ? [`they hold: ${known.slice(0, 5).join(', ')}`] : [],
+      hints:
+        known.length > 0
+          ? [`they hold: ${known.slice(0, 5).join(', ')}${known.length > 5 ? ` and ${known.length - 5} more` : ''}`]
+          : [],
     }),
   );
 }

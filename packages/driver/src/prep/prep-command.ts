@@ -1,5 +1,5 @@
 // The command line `stap-prep`: stap-prep(1) of SystemTap, `stap-prep [KERNEL_VERSION]`, and what goes beyond it.
-import { type Diagnostic, DiagnosticError, type PassContext, renderDiagnostic } from '@stapkit/pass';
+import { type Diagnostic, DiagnosticError, type PassContext, renderDiagnostic, systemWords } from '@stapkit/pass';
 import { helpText } from '@stapkit/pass/manual';
 import { getOptions } from '@stapkit/pass/options';
 import { cacheFolder } from '../folders.js';
@@ -8,7 +8,7 @@ import type { CommandIo } from '../io.js';
 import { prepManual } from '../manual/prep-manual.js';
 import { interruptedStatus } from '../process-io.js';
 import { createProgress } from '../progress.js';
-import { systemWords } from '../system-words.js';
+import { findOutputFault } from '../reporter.js';
 import { checkPreparation, type PreparationOptions, type PreparationReport } from './check.js';
 import { below, type Machine, thisMachine } from './machine.js';
 import { fetchKernelPackages, type OtherKernelOptions } from './other-suite.js';
@@ -22,6 +22,14 @@ import { preparationCommands, prepare } from './prepare.js';
  * @returns the exit status
  */
 export async function prepCommand(argv: readonly string[], io: CommandIo, machine?: Machine): Promise<number> {
+  const status = await run(argv, io, machine);
+  const fault = await findOutputFault(io);
+  if (!fault) return status;
+  io.stderr(`${renderDiagnostic(fault)}\n`);
+  return 1;
+}
+
+async function run(argv: readonly string[], io: CommandIo, machine?: Machine): Promise<number> {
   const parsed = readArguments(argv);
   if ('fault' in parsed) {
     const { fault, hints = ["Try 'stap-prep --help'"] } = parsed;

@@ -11,6 +11,8 @@ export interface OptionEntry {
   readonly long?: string;
   /** Another long name of the same. */
   readonly alias?: string;
+  /** Long names that it does not have and that people try: who writes one, or nearly so, is told of the option. */
+  readonly tried?: readonly string[];
   /** What its value is called; an option without one takes none. */
   readonly value?: string;
   /** The value may be left out; a long option then takes it only behind `=`. */

@@ -56,6 +56,7 @@ export function getOptions(
     if (!rawName.startsWith('--')) {
       const entry = table.find(({ short }) => short === name);
       if (!entry) throw unknownLetter(argv[token.index]!, name, table, settings, operands.length > 0);
+      if (inlineValue) refuseWordWithOneDash(argv[token.index]!, table, settings, operands.length > 0);
       if (entry.value !== undefined && value === undefined) {
         throw usage(settings, 'missing-value', `option requires an argument -- '${name}'`, [form(entry)]);
       }
@@ -132,12 +133,45 @@ function findLong(
       `it may be ${begun.map(({ long }) => `--${long}`).join(' or ')}`,
     ]);
   }
-  const known = table.flatMap(({ long, alias }) => [long, alias]).filter((one) => one !== undefined);
+  throw unknown(`--${name}`, nearestOptions(name, table), settings, behindOperand);
+}
+
+/** What a long name may have meant, with dashes. */
+function nearestOptions(name: string, table: readonly OptionEntry[]): string[] {
+  const meant = namesOf(table);
+  const known = [...meant.keys()];
+  const exact = meant.get(name);
+  if (exact !== undefined) return [exact];
   const swapped = known.filter((one) => isSwapped(name, one));
-  const near = (swapped.length > 0 ? swapped : nearestNames(name, known, 3)).map((one) => `--${one}`);
-  // A word with one dash too many, `--e`, or a letter that somebody has spelt out.
+  const begun = name.length < 3 ? [] : known.filter((one) => one.startsWith(name));
+  const nearest = swapped.length > 0 ? swapped : begun.length > 0 ? begun : nearestNames(name, known, 3);
+  const near = nearest.map((one) => meant.get(one)!);
+  // A word with one dash too many, `--e`.
   if (name.length === 1 && table.some(({ short }) => short === name)) near.unshift(`-${name}`);
-  throw unknown(`--${name}`, near, settings, behindOperand);
+  return [...new Set(near)];
+}
+
+/** All long names, those that people try among them, and how the options are really written. */
+function namesOf(table: readonly OptionEntry[]): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const { short, long, tried } of table) {
+    for (const name of tried ?? []) names.set(name, long === undefined ? `-${short}` : `--${long}`);
+  }
+  for (const { long, alias } of table)
+    for (const name of [long, alias]) if (name !== undefined) names.set(name, `--${name}`);
+  return names;
+}
+
+/** `-verbose`, `-color`: letters in a bunch whose last one took the rest for its value. Nobody means that. */
+function refuseWordWithOneDash(
+  word: string,
+  table: readonly OptionEntry[],
+  settings: GetOptionsSettings,
+  behindOperand: boolean,
+): void {
+  const whole = word.slice(1).replace(/=.*/s, '');
+  const meant = whole.length > 3 ? namesOf(table).get(whole) : undefined;
+  if (meant !== undefined) throw unknown(`-${whole}`, [meant], settings, behindOperand);
 }
 
 /** Two neighbouring letters the wrong way round: the commonest slip, also in short names, where two changes are many. */
@@ -158,7 +192,8 @@ function unknownLetter(
   const whole = word.slice(1).replace(/=.*/s, '');
   const near: string[] = [];
   // `-vm`, `-json`: a long option with a dash too few.
-  if (table.some(({ long, alias }) => long === whole || alias === whole)) near.push(`--${whole}`);
+  const meant = namesOf(table).get(whole);
+  if (meant !== undefined) near.push(meant);
   const other = letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase();
   if (near.length === 0 && table.some(({ short }) => short === other)) near.push(`-${other}`);
   return unknown(`-${letter}`, near, settings, behindOperand);
