@@ -37,7 +37,7 @@ export async function runStaprunInGuest(
   const rotate = (): void => output?.requestRotation();
   process.on('SIGUSR2', rotate);
   try {
-    const guest = await openGuest(settings, place);
+    const { guest, stays } = await openGuest(settings, place);
     try {
       if (options.bulk) await guest.capture({ argv: ['mkdir', '-p', bulkFolder()] });
       let child: GuestProcess | undefined;
@@ -46,6 +46,16 @@ export async function runStaprunInGuest(
         child?.kill(reason instanceof Interrupted && reason.signalName !== 'SIGPIPE' ? reason.signalName : 'SIGTERM');
       };
       const force = (): void => child?.kill('SIGINT');
+      let detached = false;
+      const detach = (): void => {
+        detached ||= stays;
+        if (!stays)
+          reporter.line(
+            'The guest was booted for this run and ends with it, and so does the script: stap vm start keeps a guest.',
+          );
+        child?.kill(stays ? 'SIGQUIT' : 'SIGINT');
+      };
+      process.on('SIGQUIT', detach);
       io.signal.addEventListener('abort', forward);
       io.forceSignal.addEventListener('abort', force);
       try {
@@ -75,15 +85,16 @@ export async function runStaprunInGuest(
         if (options.bulk && !flightRecorder)
           await fetchBulkFiles(guest, resolve(io.cwd, options.outputFile ?? BULK_NAME));
         const status = result.code ?? 1;
-        if (flightRecorder && status === 0 && !options.suppressWarnings) {
+        if ((flightRecorder || detached) && status === 0 && !options.suppressWarnings) {
           reporter.line(
-            outputFile === undefined
+            outputFile === undefined || !flightRecorder
               ? 'The module is in the guest: stap vm run staprun -A NAME'
               : `The process and its files are in the guest: stap vm run cat ${outputFile}…; stap vm run kill PID`,
           );
         }
         return status;
       } finally {
+        process.off('SIGQUIT', detach);
         io.signal.removeEventListener('abort', forward);
         io.forceSignal.removeEventListener('abort', force);
       }
@@ -189,15 +200,19 @@ async function openOutput({ io, options }: ChainSettings, name: string): Promise
   });
 }
 
-async function openGuest(settings: ChainSettings, place: GuestPlace): Promise<Guest> {
+/** A guest, and whether it stays when the run is over. */
+async function openGuest(
+  settings: ChainSettings,
+  place: GuestPlace,
+): Promise<{ readonly guest: Guest; readonly stays: boolean }> {
   const { io, cache, reporter } = settings;
   const named = io.env['STAPKIT_GUEST'];
-  if (named) return await connectGuest(named, { signal: io.signal });
+  if (named) return { guest: await connectGuest(named, { signal: io.signal }), stays: true };
   const kept = await listGuests(guestsFolder(cache, io.env));
   for (const guest of kept) {
     if (guest.release !== place.release) continue;
     try {
-      return await connectGuest(guest.folder, { signal: io.signal });
+      return { guest: await connectGuest(guest.folder, { signal: io.signal }), stays: true };
     } catch (error) {
       // It is ending or all its ports are taken: one of our own serves.
       if (!(error instanceof DiagnosticError)) throw error;
@@ -205,13 +220,14 @@ async function openGuest(settings: ChainSettings, place: GuestPlace): Promise<Gu
   }
   if (settings.options.flightRecorder) throw new DiagnosticError(nothingStays());
   try {
-    return await startGuest({
+    const guest = await startGuest({
       cacheFolder: cache,
       kernel: place.kernel,
       agentFolder: join(packageFolder('vm'), 'agent'),
       signal: io.signal,
       onStep: (step) => reporter.progress.update(step),
     });
+    return { guest, stays: false };
   } finally {
     reporter.progress.finish();
   }

@@ -74,3 +74,24 @@ test('stap --vm -F leaves the module in the guest and says how to get at it', as
     cat out; grep -c '^fr_kept ' /proc/modules`);
   expect(ran.stdout).toBe('0\nheld\nend\n0\n');
 });
+
+test('Ctrl-\\ leaves what stap --vm has started running in a guest that stays', async () => {
+  const script = 'probe begin { println("begun") } probe end { println("ended") }';
+  const ran = await stap(['--vm', '-m', 'fr_left', '-e', script], {
+    onStdout: (text, child) => {
+      if (text === 'begun\n') child.kill('SIGQUIT');
+    },
+  });
+  expect(ran).toEqual({
+    status: 0,
+    signal: null,
+    stdout: 'begun\n',
+    stderr:
+      'Disconnecting from systemtap module. To reconnect, type "staprun -A fr_left"\n' +
+      'The module is in the guest: stap vm run staprun -A NAME\n',
+  });
+  const after = await machine.shell(
+    `grep -c '^fr_left ' /proc/modules; staprun -d fr_left; grep -c '^fr_left ' /proc/modules`,
+  );
+  expect(after).toMatchObject({ stdout: '1\n0\n', stderr: '' });
+});

@@ -63,7 +63,7 @@ export const stapManual: ProgramManual = {
     {
       title: 'SIGNALS',
       paragraphs: [
-        'SIGINT (Ctrl-C), SIGTERM and SIGHUP end the run in good order: the end probes run, and their output comes. A second one does not wait for it. SIGQUIT (Ctrl-\\) detaches where the script runs on this machine: the probes go on, and `staprun -A NAME` attaches again. SIGUSR2 goes on in the next output file.',
+        'SIGINT (Ctrl-C), SIGTERM and SIGHUP end the run in good order: the end probes run, and their output comes. A second one does not wait for it. SIGQUIT (Ctrl-\\) detaches: the probes go on, and `staprun -A NAME` attaches again, in a guest `stap vm run staprun -A NAME`. A guest that was booted for the run alone ends with it: there the script ends as by SIGINT. SIGUSR2 goes on in the next output file.',
       ],
     },
     {
