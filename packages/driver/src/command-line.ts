@@ -1,4 +1,5 @@
 // The command line of `stap`: what the words mean, by the table of `manual/stap-options.ts`.
+import type { OptionEntry } from '@stapkit/pass/manual';
 import { type GotOptions, getOptions } from '@stapkit/pass/options';
 import { STAP_OPTIONS, STAP_REFUSED } from './manual/stap-options.js';
 import type { StapOptions } from './options.js';
@@ -15,6 +16,8 @@ export type CommandLine =
 export interface CommandLineSurroundings {
   /** The environment; SYSTEMTAP_RELEASE stands in for `-r` (stap(1)). */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Options of a subcommand's own, which are taken out beforehand: what one that is misspelt may have meant. */
+  readonly further?: readonly OptionEntry[];
   /** The words of `$SYSTEMTAP_DIR/rc`, which are read before those of the command line. */
   readonly rc?: readonly string[];
 }
@@ -24,6 +27,8 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /** The subcommands that take a script and say something about it instead of running it. */
 const SUBCOMMANDS = ['explain', 'types'] as const;
 
+const TYPES_OPTIONS: readonly OptionEntry[] = ['ts', 'json-schema'].map((long) => ({ long, help: '', group: '' }));
+
 /**
  * Reads a command line.
  *
@@ -32,7 +37,7 @@ const SUBCOMMANDS = ['explain', 'types'] as const;
  */
 export function parseCommandLine(
   argv: readonly string[],
-  { env = {}, rc = [] }: CommandLineSurroundings = {},
+  { env = {}, rc = [], further = [] }: CommandLineSurroundings = {},
 ): CommandLine {
   if (argv.length === 0) return { kind: 'text', text: shortUsage(), status: 1 };
   const subcommand = SUBCOMMANDS.find((name) => name === argv[0]);
@@ -43,7 +48,7 @@ export function parseCommandLine(
     refused: STAP_REFUSED,
     behindOperand: "options for the script itself stand behind '--'",
   };
-  const got = getOptions([...rc, ...argv], STAP_OPTIONS, settings);
+  const got = getOptions([...rc, ...argv], [...STAP_OPTIONS, ...further], settings);
   // An option that is misspelt is told of first; help and version come before all that may be missing.
   if (got.values.has('h')) return { kind: 'help' };
   if (got.values.has('V')) return { kind: 'text', text: `${versionText()}\n`, status: 0 };
@@ -55,7 +60,7 @@ function parseSubcommand(name: (typeof SUBCOMMANDS)[number], argv: readonly stri
   if (new Set(formats).size > 1) throw usage('two-formats', '--ts and --json-schema exclude each other');
   const line = parseCommandLine(
     argv.filter((word) => !formats.includes(word)),
-    { env },
+    { env, ...(name === 'types' ? { further: TYPES_OPTIONS } : {}) },
   );
   if (line.kind !== 'run') return line;
   if (name === 'explain') return { kind: 'run', options: { ...line.options, lastPass: 2, explain: true } };

@@ -199,6 +199,8 @@ describe('parseCommandLine', () => {
     [['x.stp', '--nothing-known'], ["options for the script itself stand behind '--'"]],
     // What others have spelt out, and that nearly.
     [['--verbose', 'x.stp'], ['did you mean -v?']],
+    [['types', '--tss', 'x.stp'], ['did you mean --ts?']],
+    [['types', '--json-shema', 'x.stp'], ['did you mean --json-schema?']],
     [['--vrebose', 'x.stp'], ['did you mean -v?']],
     [['--verbos', 'x.stp'], ['did you mean -v?']],
     [['--verison'], ['did you mean --version?']],

@@ -77,6 +77,7 @@ test('mistakes are told, with the nearest right thing', () => {
   expect(messages('-c true -x 1 m')).toEqual(['-c and -x exclude each other: both set target()']);
   expect(messages('m other')).toEqual(['module options are NAME=VALUE, not "other"']);
   expect(read('--stricd m').diagnostics[0]).toMatchObject({ hints: ['did you mean --strict?'] });
+  expect(messages('-version')).toEqual(["unrecognized option '-version'"]);
   expect(read('--verbos m').diagnostics[0]).toMatchObject({ hints: ['did you mean -v?'] });
   expect(read('--attach m').diagnostics[0]).toMatchObject({ hints: ['did you mean -A?'] });
   expect(read('m --verison').diagnostics[0]).toMatchObject({ hints: ['did you mean --version?'] });

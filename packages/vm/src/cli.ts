@@ -117,8 +117,11 @@ export function parseVmCommandLine(argv: readonly string[]): VmCommandLine {
   try {
     values = parseOwn(own);
   } catch (error) {
-    throw faults.usage(`stap vm ${command}: ${(error as Error).message.split('. ')[0]}`, [
-      'stap vm --help lists the options',
+    const message = (error as Error).message.split('. ')[0]!;
+    const [, written] = /^Unknown option '--([^']+)'/.exec(message) ?? [];
+    const near = written === undefined ? [] : nearestNames(written, Object.keys(OPTIONS), 1);
+    throw faults.usage(`stap vm ${command}: ${message}`, [
+      near[0] === undefined ? 'stap vm --help lists the options' : `did you mean --${near[0]}?`,
     ]);
   }
   if (values.help) return empty('help');

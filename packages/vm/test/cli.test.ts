@@ -71,6 +71,7 @@ test("what follows the first word of a command to run is that command's own", ()
 test.each([
   [['statu'], 'ERROR: stap vm: "statu" is no command\n  hint: did you mean "status"?\n'],
   [['start', '--memory', 'much'], 'ERROR: stap vm start: --memory takes a number from 128 to 1000000, not "much"\n'],
+  [['start', '--memroy', '512'], "ERROR: stap vm start: Unknown option '--memroy'\n  hint: did you mean --memory?\n"],
   [['start', '--accel', 'xen'], 'ERROR: stap vm start: --accel is tcg, kvm or auto, not "xen"\n'],
   [['start', 'now'], 'ERROR: stap vm start: "now" is one word too many\n'],
   [['run'], 'ERROR: stap vm run: a command to run must be given\n'],

@@ -196,7 +196,7 @@ function unknownLetter(
   if (meant !== undefined) near.push(meant);
   const other = letter === letter.toLowerCase() ? letter.toUpperCase() : letter.toLowerCase();
   if (near.length === 0 && table.some(({ short }) => short === other)) near.push(`-${other}`);
-  return unknown(`-${letter}`, near, settings, behindOperand);
+  return unknown(meant === undefined ? `-${letter}` : `-${whole}`, near, settings, behindOperand);
 }
 
 function unknown(
