@@ -259,6 +259,7 @@ function checkTogether(values: Values): void {
   };
   exclude('c', 'x', ': both set target()');
   exclude('c', 'F', ': the flight recorder outlives a command');
+  if (!values.has('o')) exclude('T', 'F', ' without -o: nobody stays to end a flight recorder in memory');
   exclude('b', 'json', ': a file for each CPU holds no JSON');
   exclude('monitor', 'F', ': nobody watches a flight recorder');
   exclude('monitor', 'b', '');

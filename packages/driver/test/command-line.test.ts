@@ -218,6 +218,10 @@ describe('parseCommandLine', () => {
     expect(fault(...argv)).toMatchObject({ severity: 'error', hints });
   });
 
+  test('a flight recorder in files can end by itself', () => {
+    expect(parsed('-F', '-T', '3', '-o', 'f', 'x.stp')).toMatchObject({ flightRecorder: true, timeout: 3 });
+  });
+
   test('a bunch of letters is no word', () => {
     expect(parsed('-vm', 'name', 'x.stp')).toMatchObject({ moduleName: 'name' });
     expect(parsed('-gkeprobe begin { }')).toMatchObject({
@@ -247,6 +251,7 @@ describe('parseCommandLine', () => {
     [['--tmpdir'], "'--tmpdir' requires an argument"],
     [['--json=x', 'x.stp'], "doesn't allow an argument"],
     [['--dump', 'x.stp'], 'ambiguous'],
+    [['-F', '-T', '3', 'x.stp'], 'nobody stays to end a flight recorder in memory'],
     [['-o', '', 'x.stp'], '-o needs a value'],
     [['-r', '', 'x.stp'], '-r needs a value'],
     [['--tmpdir=', 'x.stp'], '--tmpdir needs a value'],
