@@ -140,6 +140,8 @@ static void put_number(struct output *out, const struct stapkit_piece *piece, s6
 		pad(out, ' ', width - total);
 }
 
+static const char digits[] = "0123456789abcdef";
+
 /* %p: all sixteen digits. */
 static void put_pointer(struct output *out, u64 value, s64 width, bool left)
 {
@@ -147,7 +149,7 @@ static void put_pointer(struct output *out, u64 value, s64 width, bool left)
 	u32 i;
 
 	for (i = 0; i < 16; i++)
-		text[2 + i] = hex_asc[value >> (60 - 4 * i) & 15];
+		text[2 + i] = digits[value >> (60 - 4 * i) & 15];
 	put_field(out, text, sizeof(text), width, left);
 }
 
@@ -215,7 +217,7 @@ static bool put_memory(struct stapkit_context *c, struct output *out, const stru
 			return false;
 		}
 		if (hexadecimal) {
-			char text[2] = { hex_asc_hi(byte), hex_asc_lo(byte) };
+			char text[2] = { digits[byte >> 4], digits[byte & 15] };
 
 			put(out, text, 2);
 		} else {
