@@ -173,6 +173,8 @@ export const messages = {
   guruFunction: (token: Token) => error('guru', 'function may not be used unless -g is specified', token),
   privilegedFunction: (level: string, token: Token) =>
     error('privilege', `function may not be used when --privilege=${level} is specified`, token),
+  privilegedExpression: (level: string, token: Token) =>
+    error('privilege', `embedded expression may not be used when --privilege=${level} is specified`, token),
   needsGuru: (what: string, token: Token) => error('guru', `${what}; need stap -g`, token),
   outsideLoop: (what: string, token: Token) => error('outside-loop', `cannot '${what}' outside loop`, token),
 

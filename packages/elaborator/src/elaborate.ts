@@ -162,7 +162,7 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     embedded: neededEmbedded(ast, draft),
   });
   let used = onlyUsed();
-  add(checkFunctions(used.functions, options));
+  add(checkFunctions(used.functions, usage, options));
   add(infer(used, options.skipBadVariables));
   // Only now, as overloads agree in their types, also those that are never tried.
   if (!options.unoptimized && cutOverloads(used.functions)) {
@@ -185,7 +185,11 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
   });
   if (!hasErrors(diagnostics)) add(lowered.diagnostics);
   after?.('lower', () => printLowered(lowered.elaborated));
-  const value = coverage.length > 0 ? { ...lowered.elaborated, coverage } : lowered.elaborated;
+  const value = {
+    ...lowered.elaborated,
+    ...(coverage.length > 0 ? { coverage } : {}),
+    ...(options.privilege === 'stapusr' ? { ownProcesses: true } : {}),
+  };
   return { value, diagnostics };
 }
 

@@ -18,6 +18,8 @@ export interface Elaborated {
   readonly coverage?: readonly FunctionCoverage[];
   /** `-g` was given: embedded C of the user's own and writes to memory were allowed. */
   readonly guru: boolean;
+  /** `--privilege=stapusr` was given: handlers may look at nothing but the processes of the user who runs them. */
+  readonly ownProcesses?: boolean;
 }
 
 /** What became of the functions that one point stands for, so far as debug information tells. */

@@ -449,4 +449,5 @@ export const Elaborated: z.ZodType<ir.Elaborated> = z.strictObject({
     )
     .optional(),
   guru: z.boolean(),
+  ownProcesses: z.boolean().optional(),
 });

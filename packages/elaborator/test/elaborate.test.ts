@@ -154,6 +154,21 @@ test('lets guru functions be called only in guru mode, and others by their privi
   ]);
 });
 
+test('marks what may look at nothing but its user’s own processes', () => {
+  expect(cleanly('probe process.begin { print(1) }', { privilege: 'stapusr' }).ownProcesses).toBe(true);
+  expect(cleanly('probe process.begin { print(1) }', { privilege: 'stapsys' }).ownProcesses).toBeUndefined();
+});
+
+test('holds embedded expressions to the privilege level too', () => {
+  const library =
+    'function raw () { return %{ /* pure */ 1 %} }\nfunction mine () { return %{ /* myproc-unprivileged */ 1 %} }';
+  expect(elaborateText('probe begin { print(mine()) }', { library, privilege: 'stapusr' }).messages).toEqual([]);
+  const { messages } = elaborateText('probe begin { print(raw()) }', { library, privilege: 'stapusr' });
+  expect(messages[0]).toMatch(
+    /^embedded expression may not be used when --privilege=stapusr is specified: embedded-code/,
+  );
+});
+
 test('keeps everything with -u', () => {
   expect(cleanly('global unused probe begin { x = 1 }', { unoptimized: true }).probes[0]?.locals).toHaveLength(1);
 });

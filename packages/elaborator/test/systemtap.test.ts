@@ -45,8 +45,12 @@ test.each(recorded.map((entry) => [`${entry.options ?? ''} ${entry.script}`.trim
     let { diagnostics } = parsed;
     let text = '';
     if (!hasErrors(diagnostics)) {
-      const unoptimized = entry.options === '-u';
-      const { value, diagnostics: more } = elaborate(parsed.value, { symbols: kernel, guru, unoptimized });
+      const { value, diagnostics: more } = elaborate(parsed.value, {
+        symbols: kernel,
+        guru,
+        unoptimized: entry.options === '-u',
+        ...(entry.options === '--privilege=stapusr' ? { privilege: 'stapusr' } : {}),
+      });
       diagnostics = [...diagnostics, ...more];
       if (!hasErrors(diagnostics)) text = formatElaborated(value, { bodies: false }).trim();
     }

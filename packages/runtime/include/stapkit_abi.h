@@ -187,6 +187,7 @@ struct stapkit_script {
 	void (*print_globals)(struct stapkit_context *c);
 	u32 buckets;			/* of the largest histogram */
 	void (*report)(struct stapkit_context *c);	/* printed last, also where the run has failed */
+	bool own_processes;		/* only the processes of the user's own may be looked at */
 };
 
 extern struct stapkit_script stapkit_script;
@@ -277,6 +278,13 @@ static inline void stapkit_pop(struct stapkit_context *c, void *frame)
 
 /* Ends an error: its text goes to @message, where one is given. False for abort(), which nothing catches. */
 bool stapkit_catch(struct stapkit_context *c, char *message);
+
+/*
+ * For scripts that may look at nothing but their user's own processes. The first ends the run where the current process
+ * is another's, and is false then; the second ends it in any case. Nothing catches that.
+ */
+bool stapkit_expect_own_process(struct stapkit_context *c, const char *message, const char *place);
+void stapkit_trespass(struct stapkit_context *c, const char *message, const char *place);
 
 /* Raises an error with a printf-like text (kernel format directives). */
 void stapkit_error(struct stapkit_context *c, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -21,6 +21,9 @@
  *   timezone OFFSET NAME what tz_gmtoff() and tz_name() give: seconds west of UTC, the zone's short name; before start
  *   remote N URI         what remote_id() and remote_uri() give, one word of at most 255 bytes; before start
  *   namespaces PID       the process whose namespaces ns_pid() and the like go by; before start
+ *   owner UID            the user for whom it runs, where that is not the real user of the process that says start; before
+ *                        start, or when attaching: -EPERM where the script is for one user's own processes and they are
+ *                        another
  *   start [TARGET-PID]   run the begin probes, then arm the others; returns when that is done
  *   exit                 disarm, run the end (or error) probes, deliver the rest; returns when that is done
  *   detach               from now on the module lives on without a reader; a read of `trace` that waits returns 0, so

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0 OR MIT
 /* Functions of the tapset: the script's own run. */
-#include <linux/cred.h>
-
 #include "fn_memory.h"
-#include "session.h"
+#include "ownership.h"
 
 s64 stapkit_fn_target(struct stapkit_context *c)
 {
@@ -23,7 +21,7 @@ void stapkit_fn_module_name(struct stapkit_context *c, char *result)
 /* True where the current process belongs to the user that runs the script. */
 s64 stapkit_fn_is_myproc(struct stapkit_context *c)
 {
-	return uid_eq(current_uid(), stapkit_session.owner);
+	return stapkit_is_own_process();
 }
 
 s64 stapkit_fn_remote_id(struct stapkit_context *c)

@@ -15,8 +15,8 @@
 #include <asm/syscall.h>
 
 #include "context.h"
+#include "ownership.h"
 #include "program.h"
-#include "session.h"
 
 struct process_state {
 	struct stapkit_program program;	/* where the point names one */
@@ -56,6 +56,8 @@ static bool concerns(const struct stapkit_probe *p)
 	const struct stapkit_process_point *point = point_of(p);
 	const struct process_state *state = p->state;
 
+	if (!stapkit_may_observe())
+		return false;
 	if (point->pid)
 		return current->tgid == point->pid;
 	if (point->path)

@@ -100,6 +100,22 @@ static int arm_families(void)
 	return 0;
 }
 
+int stapkit_session_set_owner(u32 user)
+{
+	const kuid_t owner = KUIDT_INIT(user);
+	int err = 0;
+
+	mutex_lock(&session_mutex);
+	if (atomic_read(&stapkit_session.state) == STAPKIT_IDLE) {
+		stapkit_session.owner = owner;
+		stapkit_session.has_owner = true;
+	} else if (stapkit_script.own_processes && !uid_eq(stapkit_session.owner, owner)) {
+		err = -EPERM;
+	}
+	mutex_unlock(&session_mutex);
+	return err;
+}
+
 int stapkit_session_start(s64 target)
 {
 	int err = 0;
@@ -111,7 +127,8 @@ int stapkit_session_start(s64 target)
 	}
 	stapkit_session.target = target;
 	stapkit_session.reader = current->tgid;
-	stapkit_session.owner = current_uid();
+	if (!stapkit_session.has_owner)
+		stapkit_session.owner = current_uid();
 	err = prepare_families();
 	if (err) {
 		atomic_set(&stapkit_session.failed, 1);

@@ -26,7 +26,8 @@ struct stapkit_session {
 	bool skips_told;		/* there is an ERROR record that says they were too many */
 	s64 target;			/* target() */
 	s64 reader;			/* process that started the run: stp_pid() */
-	kuid_t owner;			/* and its user */
+	kuid_t owner;			/* and its user, or whom it acts for */
+	bool has_owner;			/* the reader said who that is */
 	s64 namespaces;			/* process whose namespaces ns_pid() and the like go by; 0: the reader */
 	s32 timezone_offset;		/* seconds west of UTC, and the zone's name: as the reader told */
 	char timezone_name[32];
@@ -49,7 +50,8 @@ static inline bool stapkit_running(void)
 void stapkit_session_request_exit(void);
 /* An error or skipped probe too many: like an exit request, and error probes will run. */
 void stapkit_session_fail(void);
-/* The commands of the control file; process context. */
+/* The commands of the control file; process context. The first is refused where another than the owner attaches. */
+int stapkit_session_set_owner(u32 user);
 int stapkit_session_start(s64 target);
 int stapkit_session_stop(void);
 /* The reader has gone: stops the probes and has the module unloaded. */

@@ -76,6 +76,7 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 {
 	char text[320];
 	s64 target = 0;
+	u32 user;
 	int err;
 
 	if (size > 6 && size <= PAGE_SIZE && !copy_from_user(text, buffer, 6) && memcmp(text, "input ", 6) == 0)
@@ -92,6 +93,8 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 	} else if (sscanf(text, "timezone %d %31s", &stapkit_session.timezone_offset, stapkit_session.timezone_name) ==
 		   2) {
 		err = 0;
+	} else if (sscanf(text, "owner %u", &user) == 1) {
+		err = stapkit_session_set_owner(user);
 	} else if (sscanf(text, "namespaces %lld", &stapkit_session.namespaces) == 1) {
 		err = 0;
 	} else if (sscanf(text, "remote %d %255s", &stapkit_session.remote_id, stapkit_session.remote_uri) == 2) {

@@ -4,8 +4,8 @@
 #include <linux/uprobes.h>
 
 #include "context.h"
+#include "ownership.h"
 #include "program.h"
-#include "session.h"
 
 struct uprobe_state {
 	struct uprobe_consumer consumer;
@@ -23,7 +23,7 @@ static void hit(struct uprobe_consumer *consumer, struct pt_regs *regs, bool is_
 	struct stapkit_context *c;
 	unsigned long flags;
 
-	if (point->pid && point->pid != current->tgid)
+	if ((point->pid && point->pid != current->tgid) || !stapkit_may_observe())
 		return;
 	local_irq_save(flags);
 	c = stapkit_context_enter(state->probe);
@@ -62,6 +62,29 @@ static int uprobe_returned(struct uprobe_consumer *consumer, unsigned long funct
 }
 
 /*
+ * Which processes get breakpoints of a script that may only look at its user's own: theirs, so that no other is slowed
+ * down. What a process may do can change later, so each hit asks again. Filters had a second argument until 6.12
+ * (commit 59da880afed2, "uprobes: get rid of enum uprobe_filter_ctx in uprobe filter callbacks").
+ */
+#ifdef STAPKIT_HAVE_UPROBE_FILTER_WITHOUT_CONTEXT
+static bool uprobe_is_wanted(struct uprobe_consumer *consumer, struct mm_struct *mm)
+#else
+static bool uprobe_is_wanted(struct uprobe_consumer *consumer, enum uprobe_filter_ctx context, struct mm_struct *mm)
+#endif
+{
+	bool wanted = true;
+#ifdef CONFIG_MEMCG
+	const struct task_struct *task;
+
+	rcu_read_lock();
+	task = mm == current->mm ? current : rcu_dereference(mm->owner);
+	wanted = task && stapkit_is_owner(__task_cred(task));
+	rcu_read_unlock();
+#endif
+	return wanted;
+}
+
+/*
  * uprobe_register() gives a struct uprobe since 6.12 (commit 3c83a9ad0295, "uprobes: make uprobe_register() return
  * struct uprobe *"), takes the semaphore's offset itself, and is undone in two steps.
  */
@@ -79,6 +102,8 @@ static int start_one(struct stapkit_probe *p)
 		state->consumer.ret_handler = uprobe_returned;
 	else
 		state->consumer.handler = uprobe_hit;
+	if (stapkit_script.own_processes)
+		state->consumer.filter = uprobe_is_wanted;
 #ifdef STAPKIT_HAVE_UPROBE_REGISTER_RESULT
 	state->uprobe = uprobe_register(state->inode, point->offset, point->semaphore, &state->consumer);
 	err = IS_ERR(state->uprobe) ? PTR_ERR(state->uprobe) : 0;

@@ -219,8 +219,10 @@ class StaprunCommand {
       },
     };
     const { SUDO_UID, SUDO_GID } = this.#io.environment;
-    if (this.#lentTo) run.commandUser = this.#lentTo;
-    else if (SUDO_UID && SUDO_GID && /^\d+$/.test(SUDO_UID) && /^\d+$/.test(SUDO_GID)) {
+    if (this.#lentTo) {
+      run.commandUser = this.#lentTo;
+      run.owner = this.#lentTo.uid;
+    } else if (SUDO_UID && SUDO_GID && /^\d+$/.test(SUDO_UID) && /^\d+$/.test(SUDO_GID)) {
       run.commandUser = { uid: Number(SUDO_UID), gid: Number(SUDO_GID) };
     }
     if (options.monitor !== undefined) this.#openMonitor(run, options.monitor, cleanups);

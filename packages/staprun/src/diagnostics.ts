@@ -158,6 +158,17 @@ export function badDescription(name: string, what: string): Diagnostic {
   });
 }
 
+/** A module that sees one user's processes runs for another. */
+export function notOwner(name: string): Diagnostic {
+  return {
+    code: 'staprun/not-owner',
+    severity: 'error',
+    class: 'run',
+    message: `the module '${name}' runs for another user, and sees only their processes`,
+    hints: ['start one of your own: staprun -R MODULE'],
+  };
+}
+
 export function protocolMismatch(name: string, theirs: number, ours: number): Diagnostic {
   return runError('protocol', `the module "${name}" speaks protocol ${theirs}, this staprun speaks ${ours}`, {
     hints: ['build the module again with the stap of the same version'],

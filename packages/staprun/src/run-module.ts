@@ -16,7 +16,7 @@ import { BulkFrames } from './bulk-frames.js';
 import { ByteWriter } from './byte-writer.js';
 import { type PreparedCommand, prepareCommand, runInBackground } from './command.js';
 import type { ModuleDescription } from './description.js';
-import { badDescription, endedEarly, protocolMismatch, startFailed } from './diagnostics.js';
+import { badDescription, endedEarly, notOwner, protocolMismatch, startFailed } from './diagnostics.js';
 import { bytesText, compileRow, type RowReader, type RunEvent, startEvent } from './events.js';
 import { compileSite, type RecordBytes, type SiteFormatter } from './format-site.js';
 import { writeHistogram } from './histogram.js';
@@ -129,6 +129,8 @@ class ModuleRun {
   #endStatus: number | undefined;
   #exitSent: Promise<void> | undefined;
   #detached = false;
+  /** It is not for us: it stays as it is. */
+  #refused = false;
   #sinkClosed = false;
   readonly #started = withResolvers();
   /** True once the module has said START: the begin probes have run, and everything is armed. */
@@ -173,7 +175,7 @@ class ModuleRun {
       try {
         await this.#runLoaded(mode);
       } finally {
-        if (!this.#detached) await this.#port.unload(this.#module.name);
+        if (!this.#detached && !this.#refused) await this.#port.unload(this.#module.name);
       }
     } finally {
       await this.#endCommand();
@@ -190,6 +192,7 @@ class ModuleRun {
     this.#channel = await this.#port.open(this.#module.name);
     const stopListening: (() => void)[] = [];
     try {
+      if (mode === 'attach') await this.#expectOwner();
       await this.#describe();
       if (mode === 'launch') {
         await this.#start();
@@ -247,6 +250,7 @@ class ModuleRun {
     try {
       await this.#tellTimeZone();
       const { remote, namespacesPid } = this.#options;
+      await this.#tellOwner();
       if (namespacesPid !== undefined) await this.#channel.command(`namespaces ${namespacesPid}`);
       if (remote) await this.#channel.command(`remote ${remote.id} ${remote.uri}`);
       await this.#channel.command(target === undefined ? 'start' : `start ${target}`);
@@ -265,6 +269,29 @@ class ModuleRun {
     this.#armed = true;
     this.#started.resolve();
     this.#beginShown.resolve();
+  }
+
+  /** What a module sees of one user's processes is not for another. */
+  async #expectOwner(): Promise<void> {
+    try {
+      await this.#tellOwner();
+    } catch {
+      // The module goes on as if nobody had come.
+      await this.#channel.command('detach');
+      this.#refused = true;
+      throw new DiagnosticError(notOwner(this.#module.name));
+    }
+  }
+
+  async #tellOwner(): Promise<void> {
+    const { owner } = this.#options;
+    if (owner === undefined) return;
+    try {
+      await this.#channel.command(`owner ${owner}`);
+    } catch (error) {
+      // A module of an older stap knows no such command, and no such restriction.
+      if ((error as NodeJS.ErrnoException).code !== 'EINVAL') throw error;
+    }
   }
 
   async #tellTimeZone(): Promise<void> {

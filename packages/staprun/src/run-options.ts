@@ -26,6 +26,8 @@ export interface RunOptions {
   commandUser?: { readonly uid: number; readonly gid: number };
   /** Where the `-c` and system() commands read and write; standard input, output and error of ours by default. */
   commandStdio?: () => StdioOptions;
+  /** The user for whom the module runs: whose processes count as their own. */
+  owner?: number;
   /** The process whose namespaces ns_pid() and the like go by (`-N`); our own by default. */
   namespacesPid?: number;
   /** What remote_id() and remote_uri() give (`-r`). */

@@ -178,6 +178,59 @@ test('only members of the groups may load modules, and stapusr alone only those 
   expect(text).toMatch(/plain 1\ngone\n/);
 });
 
+test('a module made for stapusr sees nothing but the processes of whoever runs it', async () => {
+  const atLowest = ['--privilege=stapusr'];
+  // The program names itself by what it opens: reading that is reading its memory.
+  const watch = `
+    probe process.begin { if (execname() =~ "^own-") println(execname(), " of ", uid()) }
+    probe process.end { if (execname() =~ "^own-") println(execname(), " ends") }
+    probe process.syscall {
+      if (execname() !~ "^own-" || $syscall != 257) next
+      // A name in a page that nobody has touched yet can't be read.
+      try { name = user_string($arg2) } catch { next }
+      if (isinstr(name, "none-")) println(execname(), " opens ", name)
+    }`;
+  build('spm_own', watch, atLowest);
+  const begin = (body: string): string =>
+    `probe begin { try { ${body} } catch (text) { println("caught ", text) } println("after") } probe error { println("error") }`;
+  build('spm_foreign', begin('println(user_string(1))'), atLowest);
+  build('spm_function', begin('println(env_var("HOME"))'), atLowest);
+  build('spm_kernel', begin('println(@cast(0xffff888000000000, "task_struct", "kernel")->pid)'), atLowest);
+  // Harmless everywhere; whose processes are whose is asked of the same place.
+  build('spm_mine', 'probe begin { println("mine ", is_myproc()) exit() }', atLowest);
+  const ran = await shell(`
+    getent group stapusr > /dev/null || groupadd -r stapusr
+    for U in dot flo; do useradd -M -G stapusr $U; done; I=$(id -u dot)
+    cp $B/staprun /opt/set-uid-own; chmod 4755 /opt/set-uid-own; chmod 777 .
+    M=/lib/modules/$(uname -r)/systemtap; mkdir -p $M; chmod 755 $M
+    cp $D/spm_own.ko $D/spm_foreign.ko $D/spm_function.ko $D/spm_kernel.ko $D/spm_mine.ko $M; chmod 644 $M/*.ko
+    for P in plain set-uid closed; do cp /bin/cat /opt/own-$P; done; chmod 755 /opt/own-plain; chmod 4755 /opt/own-set-uid; chmod 711 /opt/own-closed
+    as() { U=$1; shift; setpriv --reuid=$U --regid=$U --init-groups --inh-caps=-all "$@"; }
+    printf 'touch ready; until [ -e go ]; do sleep 0.1; done; for P in plain set-uid closed; do /opt/own-$P none-$P; done; exit 0\n' > commands
+    as dot /opt/set-uid-own -c 'sh commands 2> /dev/null' spm_own > seen & W=$!
+    until_ '[ -e ready ]'; /opt/own-plain none-root 2> /dev/null; as flo /opt/own-plain none-flo 2> /dev/null; touch go; wait $W
+    echo "status $?"; sed "s/ of $I$/ of dot/" seen
+    for N in foreign function kernel; do as dot /opt/set-uid-own spm_$N; echo "$N $?"; done
+    SUDO_USER=dot SUDO_UID=$I SUDO_GID=$(id -g dot) SUDO_COMMAND="/usr/bin/staprun x" node $B/staprun.cjs spm_own -c '/opt/own-plain none-sudo 2> /dev/null; true' > seen; sed "s/ of $I$/ of dot/" seen
+    $B/staprun $M/spm_own.ko -c 'setpriv --reuid=dot /opt/own-plain none-dot; /opt/own-plain none-root; true' 2> /dev/null
+    $B/staprun $M/spm_mine.ko
+    as dot /opt/set-uid-own -L spm_own; as flo /opt/set-uid-own -A spm_own; echo "attach $?"; grep -c '^spm_own ' /proc/modules
+    as dot /opt/own-plain none-later 2> /dev/null; as dot /opt/set-uid-own -A spm_own > seen & W=$!; until_ 'grep -q later seen'; kill -INT $(pgrep -u dot -f 'set-uid-own -A'); wait $W
+    sed "s/ of $I$/ of dot/" seen; gone`);
+  const plain = (name: string): string => `own-plain of dot\nown-plain opens none-${name}\nown-plain ends\n`;
+  expect(ran.output).toBe(
+    `status 0\n${plain('plain')}error\nforeign 1\nerror\nfunction 1\nerror\nkernel 1\n${plain('sudo')}` +
+      `${plain('root').replace('dot', '0')}mine 1\nattach 1\n1\n${plain('later')}gone\n`,
+  );
+  const level = '--privilege=stapusr near';
+  expect(ran.errors).toContain(`function user_string is only for the user's own processes at ${level}`);
+  expect(ran.errors).toContain(
+    `function env_var is only for the user's own processes at ${level} identifier 'env_var'`,
+  );
+  expect(ran.errors).toContain(`kernel memory may not be read at ${level}`);
+  expect(ran.errors).toContain("the module 'spm_own' runs for another user, and sees only their processes");
+});
+
 test('a locked-down kernel says what it wants: a signature, by a key that it knows', async () => {
   const keys = ['req', '-new', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '30', '-subj', '/CN=stapkit test/'];
   execFileSync('openssl', [...keys, '-keyout', 'key.pem', '-out', 'cert.pem'], { cwd: folder, stdio: 'pipe' });

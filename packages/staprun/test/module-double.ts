@@ -140,6 +140,8 @@ export interface Script {
   /** True where the batches say themselves when everything is armed. */
   armsLater?: boolean;
   loadFault?: Error;
+  /** What the command that says whom it runs for fails with. */
+  ownerFault?: Error;
   startFault?: Error;
 }
 
@@ -162,6 +164,10 @@ export function moduleDouble(script: Script): ModulePort & { readonly asked: str
       asked.push(text);
       await new Promise((resolve) => setImmediate(resolve));
       if (text.startsWith('timezone')) return;
+      if (text.startsWith('owner')) {
+        if (script.ownerFault) throw script.ownerFault;
+        return;
+      }
       if (text.startsWith('start')) {
         if (script.startFault) throw script.startFault;
         if (!script.armsLater) push([STARTED]);

@@ -268,6 +268,25 @@ test('attaching neither loads nor starts', async () => {
   expect(ran.asked).toEqual(['open', 'exit', 'close', 'unload']);
 });
 
+test('a run on behalf of a user says whose it is, also to a module that has never heard of it', async () => {
+  const old = Object.assign(new Error('invalid argument'), { code: 'EINVAL' });
+  for (const ownerFault of [undefined, old]) {
+    const ran = await run({ sites: HELLO, ...(ownerFault ? { ownerFault } : {}) }, { mode: 'launch', owner: 1000 });
+    expect(ran.asked).toEqual(['load test', 'open', 'timezone 0 UTC', 'owner 1000', 'start', 'detach', 'close']);
+  }
+});
+
+test('attaching to what runs for another user is refused, and leaves it running', async () => {
+  const ownerFault = Object.assign(new Error('not permitted'), { code: 'EPERM' });
+  const port = moduleDouble({ sites: HELLO, ownerFault });
+  const options = { port, mode: 'attach', owner: 1000, output() {}, errors() {} } as const;
+  const ran = await runModule({ path: '/x/test.ko', name: 'test' }, options, quietContext());
+  expect(ran.diagnostics).toMatchObject([{ code: 'staprun/not-owner' }]);
+  expect(ran.value.exitStatus).toBe(1);
+  expect(ran.value).not.toHaveProperty('detached');
+  expect(port.asked).toEqual(['open', 'owner 1000', 'detach', 'close']);
+});
+
 test('the command begins once the probes are armed, its pid is the target, its end is the run’s', async () => {
   const ran = await run({ sites: HELLO }, { command: 'exit 3', commandStdio: () => 'ignore' });
   expect(ran.asked[3]).toMatch(/^start \d+$/);

@@ -166,6 +166,18 @@ test('--monitor gives each probe that can be switched a switch, and statements w
   expect(source).toContain('.condition = condition_450_holds');
 });
 
+test('what may look at its user’s own processes alone asks before memory is read and functions for it are called', () => {
+  const text = `probe process.syscall { print(@uderef(8, $arg1)) print(mine()) }
+    function mine:long () %{ /* myproc-unprivileged */ /* runtime: stapkit_fn_mine */ %}`;
+  const free = translateText(text).source;
+  expect(free).not.toContain('stapkit_expect_own_process');
+  expect(free).not.toContain('own_processes');
+  const held = translateText(text, {}, 'stapusr').source;
+  expect(held).toContain('.own_processes = true,');
+  expect(held.match(/stapkit_expect_own_process\(/g)).toHaveLength(2);
+  expect(held).toContain("function mine is only for the user's own processes at --privilege=stapusr");
+});
+
 test('--skip-badvars lets memory that cannot be read be 0', () => {
   const text = 'probe kernel.function("vfs_read") { print($file->f_flags) }';
   expect(translateText(text, { skipBadVariables: true }).source).toContain('c->error = NULL;');

@@ -130,7 +130,7 @@ export const STAP_OPTIONS = [
     value: 'LEVEL',
     help: 'check the script for what is not allowed at the level',
     manual: [
-      'Look for what a script may not do at the privilege LEVEL, `stapusr`, `stapsys` or `stapdev`, and refuse it. Without the option it is `stapdev`.',
+      'Look for what a script may not do at the privilege LEVEL, `stapusr`, `stapsys` or `stapdev`, and refuse it. Without the option it is `stapdev`. A module made for `stapusr` sees no processes but those of the user who runs it, and no memory of the kernel.',
     ],
     complete: ['stapusr', 'stapsys', 'stapdev'],
     group: SCRIPT,

@@ -104,7 +104,11 @@ export const processLifeFamily: Family = {
   name: 'process-life',
   points: ['process', 'process(string)', 'process(number)'].flatMap((base): PointPattern[] => [
     ...Object.entries(EVENTS).map(
-      ([suffix, event]): PointPattern => ({ pattern: `${base}.${suffix}`, build: (request) => build(request, event) }),
+      ([suffix, event]): PointPattern => ({
+        pattern: `${base}.${suffix}`,
+        privilege: 'stapusr',
+        build: (request) => build(request, event),
+      }),
     ),
     ...(base === 'process' ? [] : STEPS).map(
       (suffix): PointPattern => ({ pattern: `${base}.${suffix}`, build: refuse }),

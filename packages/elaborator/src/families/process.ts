@@ -138,6 +138,7 @@ function noPrograms(request: PointRequest, what: ProgramWhat): PointFault {
 const placePatterns = (base: string): PointPattern[] =>
   Object.entries(PLACES).map(([suffix, what]) => ({
     pattern: `${base}.${suffix}`,
+    privilege: 'stapusr',
     build: (request) => build(request, what(request)),
   }));
 
@@ -152,6 +153,7 @@ export const processFamily: Family = {
     ...ABSOLUTE.map(
       (suffix): PointPattern => ({
         pattern: `process(number).${suffix}`,
+        privilege: 'stapusr',
         build: (request) => build(request, statementOf(request)),
       }),
     ),

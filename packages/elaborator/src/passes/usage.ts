@@ -11,6 +11,8 @@ export interface Usage {
   readonly reached: ReadonlySet<FunctionSymbol>;
   /** Functions whose calls change nothing but their value. */
   readonly pure: ReadonlySet<FunctionSymbol>;
+  /** Embedded C that stands for a value. */
+  readonly embedded: ReadonlySet<Extract<DraftExpression, { kind: 'embedded' }>>;
 }
 
 /**
@@ -24,6 +26,7 @@ export function collectUsage(draft: Draft): Usage {
   const globalReads = new Set<GlobalSymbol>();
   const globalWrites = new Set<GlobalSymbol>();
   const reached = new Set<FunctionSymbol>();
+  const embedded = new Set<Extract<DraftExpression, { kind: 'embedded' }>>();
   const work: FunctionSymbol[] = [];
 
   function reach(symbol: FunctionSymbol): void {
@@ -80,6 +83,7 @@ export function collectUsage(draft: Draft): Usage {
         localWrites.add(node.local);
         break;
       case 'embedded':
+        embedded.add(node);
         for (const pragma of node.pragmas) globalPragma(pragma);
         break;
       default:
@@ -146,7 +150,7 @@ export function collectUsage(draft: Draft): Usage {
     for (const pragma of symbol.embedded?.pragmas ?? []) globalPragma(pragma);
     statement(symbol.body);
   }
-  return { localReads, localWrites, globalReads, globalWrites, reached, pure: findPure(reached) };
+  return { localReads, localWrites, globalReads, globalWrites, reached, pure: findPure(reached), embedded };
 }
 
 /** A function is pure unless it, or what it calls, is seen to do something; recursion alone does nothing. */

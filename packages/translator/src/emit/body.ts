@@ -178,6 +178,28 @@ export class BodyEmission {
     this.out.close();
   }
 
+  /** At `--privilege=stapusr`, ends the run where the current process is not the user's own. */
+  expectOwnProcess(what: string, span: Span): void {
+    if (!this.module.script.ownProcesses) return;
+    const place = this.module.places.near(span);
+    const text = `${what} is only for the user's own processes at --privilege=stapusr`;
+    this.out.open(`if (unlikely(!stapkit_expect_own_process(c, ${cString(text)}, ${cString(place)}))) {`);
+    this.out.line(this.goto(this.targets.fail));
+    this.out.close();
+  }
+
+  /** The same before memory is read; of the kernel's there is none to read at that level. */
+  expectReadable(space: 'user' | 'kernel', span: Span): void {
+    if (space === 'user') {
+      this.expectOwnProcess('user memory', span);
+      return;
+    }
+    if (!this.module.script.ownProcesses) return;
+    const place = this.module.places.near(span);
+    this.out.line(`stapkit_trespass(c, "kernel memory may not be read at --privilege=stapusr", ${cString(place)});`);
+    this.failOnError(undefined);
+  }
+
   /** `next` in a function: goes on with the next overload, and returns what that gives. */
   emitFallback(span: Span): void {
     if (this.fallback) {

@@ -54,6 +54,10 @@ export function functionToCall(module: ScriptEmission, index: number): string {
 function callArguments(b: BodyEmission, e: Call): string[] {
   const { module } = b;
   const values = emitOperands(b, e.arguments);
+  const called = module.script.functions[e.function]!;
+  if (called.body.kind === 'embedded' && called.body.pragmas.includes('myproc-unprivileged')) {
+    b.expectOwnProcess(`function ${called.name}`, e.span);
+  }
   const uses = module.effects.ofFunction(e.function);
   const changed = new Set([...uses].filter(([, use]) => use.writes > 0).map(([global]) => global));
   return e.arguments.map((argument, index) => {

@@ -14,8 +14,10 @@ export function emitContext(b: BodyEmission, e: Extract<Expression, { kind: 'con
     case 'return-value':
       return extend('stapkit_return_value(c)', source.size, source.signed);
     case 'register':
+      b.expectOwnProcess('a register', e.span);
       return checked(b, e, `stapkit_register(c, ${source.number}, ${source.space === 'user'})`);
     case 'symbol-address': {
+      b.expectReadable('kernel', e.span);
       const address = `stapkit_script_symbol_address(c, ${b.module.symbol(source.name, source.module)})`;
       const start = checked(b, e, address);
       return source.offset === 0 ? start : `(${start} + ${cNumber(String(source.offset))})`;

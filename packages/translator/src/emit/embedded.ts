@@ -17,6 +17,7 @@ export function emitEmbeddedExpression(b: BodyEmission, e: Extract<Expression, {
     emitEmbeddedInto(b, e, b.stringRoom());
     return '0';
   }
+  expectAllowed(b, e);
   const value = b.number(`${embeddedFunction(b.module, { ...e, result: 'long' })}(c)`);
   b.failOnError(e.span);
   return value;
@@ -24,6 +25,11 @@ export function emitEmbeddedExpression(b: BodyEmission, e: Extract<Expression, {
 
 /** `%{ … %}` as a string. */
 export function emitEmbeddedInto(b: BodyEmission, e: Extract<Expression, { kind: 'embedded' }>, room: string): void {
+  expectAllowed(b, e);
   b.out.line(`${embeddedFunction(b.module, { ...e, result: 'string' })}(c, ${room});`);
   b.failOnError(e.span);
+}
+
+function expectAllowed(b: BodyEmission, e: Extract<Expression, { kind: 'embedded' }>): void {
+  if (e.pragmas.includes('myproc-unprivileged')) b.expectOwnProcess('embedded C', e.span);
 }

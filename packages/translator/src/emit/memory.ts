@@ -6,6 +6,7 @@ import { emitNumber, emitOperands } from './expression.js';
 
 export function emitLoad(b: BodyEmission, place: MemoryPlace, span: Span): string {
   const address = emitNumber(b, place.address);
+  b.expectReadable(place.space, span);
   const whole = b.number(
     `stapkit_load(c, (u64)(${address}), ${place.size}, ${place.signed && !place.bits}, ${place.space === 'user'})`,
   );
@@ -21,6 +22,7 @@ export function emitStore(b: BodyEmission, e: Extract<Expression, { kind: 'store
   const operands = emitOperands(b, [place.address, e.value]) as [string, string];
   const address = b.number(operands[0]);
   const value = b.number(operands[1]);
+  b.expectReadable(place.space, e.span);
   let stored = value;
   if (place.bits) {
     const old = b.number(`stapkit_load(c, (u64)${address}, ${place.size}, false, ${user})`);

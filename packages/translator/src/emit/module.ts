@@ -503,6 +503,7 @@ function printTables(
     description_length: 'sizeof(description) - 1',
     buckets: String(Math.max(0, ...script.globals.map(bucketCount))),
   };
+  if (script.ownProcesses) fields.own_processes = 'true';
   if (script.globals.some((global) => global.printAtEnd)) fields.print_globals = 'print_globals';
   if (report.length > 0) fields.report = 'report';
   if (module.symbols.length > 0) {

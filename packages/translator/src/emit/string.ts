@@ -101,6 +101,7 @@ export function emitStringInto(b: BodyEmission, e: Expression, room: string): vo
     }
     case 'string-load': {
       const [address, length] = emitOperands(b, e.length ? [e.address, e.length] : [e.address]) as [string, string?];
+      b.expectReadable(e.space, e.span);
       b.out.line(`stapkit_load_string(c, ${room}, (u64)(${address}), ${length ?? '-1'}, ${e.space === 'user'});`);
       b.failOnError(e.span);
       return;

@@ -69,7 +69,11 @@ function exit () %{ /* runtime: stapkit_fn_exit */ %}
 `;
 
 /** Translates a script; throws with the messages where it has errors. */
-export function translateText(text: string, options: TranslateOptions = {}): CModule {
+export function translateText(
+  text: string,
+  options: TranslateOptions = {},
+  privilege: 'stapusr' | 'stapdev' = 'stapdev',
+): CModule {
   const script = { name: 'test.stp', text };
   const ast = parse({
     scripts: [script],
@@ -84,7 +88,7 @@ export function translateText(text: string, options: TranslateOptions = {}): CMo
     },
   });
   expectNoErrors(ast.diagnostics);
-  const elaborated = elaborate(ast.value, { symbols: SYMBOLS, guru: true });
+  const elaborated = elaborate(ast.value, { symbols: SYMBOLS, guru: true, privilege });
   expectNoErrors(elaborated.diagnostics);
   return kernelBackend.translate(elaborated.value, options).value;
 }
