@@ -49,13 +49,15 @@ export function createReporter(io: CommandIo, options: ReporterOptions): Reporte
     if (given.severity === 'warning' && options.suppressWarnings) return;
     const promoted = given.severity === 'warning' && options.warningsAreErrors;
     const diagnostic: Diagnostic = promoted ? { ...given, severity: 'error' } : given;
-    if (diagnostic.severity === 'error') errors += 1;
+    if (diagnostic.severity === 'error' && !diagnostic.bare) errors += 1;
     const text = renderDiagnostic(diagnostic, { sources: sources.values(), ...(colors ? { colors } : {}) });
     if (seen.has(text)) return;
     seen.add(text);
     // Errors in scripts are followed by an empty line, as SystemTap has it; what comes behind them stands apart.
     const isApart =
-      diagnostic.severity === 'error' && (diagnostic.class === 'parse' || diagnostic.class === 'semantic');
+      diagnostic.severity === 'error' &&
+      !diagnostic.bare &&
+      (diagnostic.class === 'parse' || diagnostic.class === 'semantic');
     line(isApart ? `${text}\n` : text);
   };
   return {

@@ -18,6 +18,7 @@ import { infer } from './passes/infer.js';
 import { lower } from './passes/lower.js';
 import { cutOverloads, optimize } from './passes/optimize.js';
 import { prologuePruner } from './passes/prune-prologues.js';
+import { reduceCalls } from './passes/reduce-calls.js';
 import { collectUsage } from './passes/usage.js';
 import { printDraft } from './print-draft.js';
 import type { SymbolSource } from './symbol-source.js';
@@ -142,7 +143,9 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
   add(checkForeach(bound.draft));
   add(checkAssigned(bound.draft, collectUsage(bound.draft), userFiles));
   let draft = bound.draft;
-  if (!options.unoptimized) {
+  if (options.unoptimized) {
+    draft = withoutIdleCalls(draft);
+  } else {
     const optimized = optimize(draft);
     draft = optimized.draft;
     add(optimized.diagnostics);
@@ -191,6 +194,13 @@ function run(ast: Ast, options: ElaborateOptions): Outcome<Elaborated> {
     ...(options.privilege === 'stapusr' ? { ownProcesses: true } : {}),
   };
   return { value, diagnostics };
+}
+
+/** The little that is elided with `-u` too. */
+function withoutIdleCalls(draft: Draft): Draft {
+  const { pure, reached } = collectUsage(draft);
+  for (const symbol of reached) if (!symbol.embedded) symbol.body = reduceCalls(symbol.body, pure);
+  return { ...draft, probes: draft.probes.map((probe) => ({ ...probe, body: reduceCalls(probe.body, pure) })) };
 }
 
 /** The user's own top-level C, and that of tapset files from which a function is used. */

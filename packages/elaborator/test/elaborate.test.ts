@@ -169,6 +169,20 @@ test('holds embedded expressions to the privilege level too', () => {
   );
 });
 
+test('takes && and || and ?: as statements for branches, whose calls need give no value', () => {
+  const rest = 'function f() { print(1) } function g() { print(2) } probe end { i++ }';
+  for (const unoptimized of [false, true]) {
+    const of = (text: string) => cleanly(`global i probe begin { ${text} } ${rest}`, { unoptimized });
+    for (const text of ['!i && f()', 'i || f()', 'i ? f() : g()']) {
+      const script = of(text);
+      expect(script.functions.map(({ result }) => result)).toEqual(script.functions.map(() => 'none'));
+      expect(JSON.stringify(script.probes[0]?.body)).toContain('"kind":"if"');
+    }
+  }
+  // A value that is taken is one.
+  expect(cleanly(`global i probe begin { if (i && f()) print(3) } ${rest}`).functions[0]?.result).toBe('long');
+});
+
 test('keeps everything with -u', () => {
   expect(cleanly('global unused probe begin { x = 1 }', { unoptimized: true }).probes[0]?.locals).toHaveLength(1);
 });

@@ -106,6 +106,7 @@ export function parse(input: ParseInput): Outcome<Ast> {
       code: 'parser/empty',
       severity: 'error',
       class: 'parse',
+      bare: true,
       message: `Input file '${script.name}' is empty${isBlank(texts.get(script.name) ?? '') ? '' : ' after preprocessing'}`,
     });
   }

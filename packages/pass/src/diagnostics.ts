@@ -21,6 +21,8 @@ export interface Diagnostic {
   readonly severity: Severity;
   readonly class: DiagnosticClass;
   readonly message: string;
+  /** It stands by itself: told without the word for its kind before it, and not counted, as SystemTap tells some. */
+  readonly bare?: boolean;
   /** What stood at the place instead, as SystemTap prints it on a line of its own: `saw: identifier 'x'`. */
   readonly saw?: string;
   readonly span?: Span;

@@ -50,7 +50,7 @@ export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions 
   const labelColor = diagnostic.severity === 'error' ? options.colors?.error : options.colors?.warning;
   const lines: string[] = [];
   const place = placeSuffix(diagnostic.span, texts, paintPart);
-  const head = `${paint(labelColor, `${label}:`)} ${diagnostic.message}`;
+  const head = diagnostic.bare ? `${diagnostic.message}.` : `${paint(labelColor, `${label}:`)} ${diagnostic.message}`;
   if (diagnostic.saw === undefined) lines.push(`${head}${place}`);
   else {
     // The colons stand below one another: `parse error: …` and `        saw: …`.

@@ -24,6 +24,17 @@ describe('renderDiagnostic', () => {
     );
   });
 
+  test('prints what stands by itself as a sentence', () => {
+    const empty = {
+      code: 'parser/empty',
+      severity: 'error',
+      class: 'parse',
+      bare: true,
+      message: 'it is empty',
+    } as const;
+    expect(renderDiagnostic(empty)).toBe('it is empty.');
+  });
+
   test('names the file alone when its text is not at hand', () => {
     expect(renderDiagnostic(unresolved)).toContain("identifier 'foo' at <input>\n");
   });

@@ -14,8 +14,8 @@ function build(access: 'write' | 'rw') {
     const data = symbol === undefined ? `0x${BigInt.asUintN(64, request.number('data')).toString(16)}` : `"${symbol}"`;
     return [
       {
-        // As SystemTap names it: with the address in hexadecimal, and the length also where it was not said.
-        name: `kernel.data(${data}).length(${asked}).${access}`,
+        // As SystemTap names it: with the address in hexadecimal, and, but in listings, the length also where it was not said.
+        name: `kernel.data(${data})${request.listing && !request.has('length') ? '' : `.length(${asked})`}.${access}`,
         point: {
           family: 'watchpoint',
           ...(symbol === undefined ? { address: BigInt.asUintN(64, request.number('data')).toString() } : { symbol }),

@@ -12,6 +12,7 @@ import {
   newCell,
 } from '../draft.js';
 import { eachStatement } from '../walk.js';
+import { branchOf } from './reduce-calls.js';
 import { collectUsage, hasEffect, type Usage } from './usage.js';
 
 /** Rounds of elision; each needs the one before to have found something, so few scripts take more than three. */
@@ -223,6 +224,19 @@ class Simplifier {
   }
 
   private expressionStatement(node: DraftStatement & { kind: 'expression' }): DraftStatement | undefined {
+    const branch = hasEffect(node.expression, this.usage.pure) ? branchOf(node) : undefined;
+    if (branch) {
+      const parts = branch.else ? [branch.then, branch.else] : [branch.then];
+      const isIdle = (part: DraftStatement): boolean =>
+        part.kind === 'expression' && !hasEffect(part.expression, this.usage.pure);
+      this.changed = true;
+      // What has no effect is left out without a word, as it is within an expression.
+      if (parts.every(isIdle)) return this.statement({ ...node, expression: branch.condition });
+      const quiet = (part: DraftStatement): DraftStatement => (isIdle(part) ? emptyLike(part) : part);
+      const { else: second, ...first } = branch;
+      // biome-ignore lint/suspicious/noThenProperty: `then` is the IR's word; the node is no promise.
+      return this.statement({ ...first, then: quiet(branch.then), ...(second ? { else: quiet(second) } : {}) });
+    }
     const expression = this.discard(node.expression);
     if (!expression) {
       if (!isPlaceholder(node.expression)) this.warn(messages.elidedExpression(node.token), node.library);

@@ -153,6 +153,17 @@ test('lists points and variables as -l and -L do', () => {
   ]);
 });
 
+test('lists watchpoints as they were written, with the address in hexadecimal', () => {
+  const { ast } = elaborateText(
+    'probe kernel.data("jiffies").write, kernel.data(65).rw, kernel.data(65).length(3).rw { }',
+  );
+  expect(listProbes(ast, { symbols: kernel }, false).value).toEqual([
+    'kernel.data("jiffies").write',
+    'kernel.data(0x41).length(3).rw',
+    'kernel.data(0x41).rw',
+  ]);
+});
+
 test('lists types, aliases and functions as the --dump options do', () => {
   const { value: file } = parseScript({
     name: 'library.stp',
@@ -186,6 +197,12 @@ test('holds probe points to the privilege level', () => {
     (unit) => `timer.${unit}(${unit.startsWith('n') ? 100_000 : 1000})`,
   );
   expect(refused([...open, ...units, 'timer.s(1).randomize(1)', 'timer.profile ?'].join(', '))).toEqual([]);
+  // Of processes all points but those that SystemTap's own list of that level leaves out.
+  const life = ['begin', 'end', 'thread.begin', 'thread.end', 'syscall', 'syscall.return'];
+  const whose = ['process', 'process("/bin/ls")', 'process(1)'];
+  expect(refused(whose.flatMap((one) => life.map((event) => `${one}.${event}`)).join(', '))).toEqual([]);
+  expect(refused('process("/bin/ls").insn')).toEqual([`${reason}identifier 'insn'`]);
+  expect(refused('process("/bin/ls").function("main")').join()).not.toContain(reason);
   // Members of stapsys use all points.
   const all = 'probe kernel.function("vfs_read"), kernel.trace("sched_switch"), timer.profile { print(1) }';
   expect(elaborateText(all, { privilege: 'stapsys' }).diagnostics).toEqual([]);
