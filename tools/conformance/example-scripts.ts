@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 /** Where Debian's systemtap-doc puts them. */
 export const EXAMPLES_FOLDER = '/usr/share/systemtap/examples';
 
-const STAP = fileURLToPath(new URL('../../packages/driver/bundle/stap.cjs', import.meta.url));
+/** The bundled command line. */
+export const STAP = fileURLToPath(new URL('../../packages/driver/bundle/stap.cjs', import.meta.url));
 
 /** The file of the names that pass both passes: none of them may fall back. */
 export const PASSING_LIST = fileURLToPath(new URL('examples-passing.txt', import.meta.url));
