@@ -1,9 +1,7 @@
 // The flight recorder in memory: what is held and in which order, how much, and that it outlives those who look at it.
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stap } from './harness.js';
 import { type Machine, openMachine } from './prepared-machine.js';
-
-vi.setConfig({ testTimeout: 240_000 });
 
 let machine: Machine;
 beforeAll(async () => {

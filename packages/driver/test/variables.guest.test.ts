@@ -65,8 +65,9 @@ probe kernel.function("tcp_rcv_established").call {
     printf("saw packet bytes=%d cloned=%d head=%d\\n", control->end_seq - control->seq, $skb->cloned <= 1,
       $skb->head <= $skb->data)
 }
+# A request may be started by a thread of the kernel's.
 probe kernel.function("blk_mq_start_request").call {
-  if (pid() != target()) next
+  if (!client || !$rq->q->disk || kernel_string(&$rq->q->disk->disk_name[0]) != "nullb0") next
   printf("saw request disk=%s sector=%d bytes=%d capacity=%d\\n", kernel_string(&$rq->q->disk->disk_name[0]),
     $rq->__sector, $rq->__data_len, $rq->part->bd_nr_sectors)
   printf("saw state %s\\n", $rq->state$)

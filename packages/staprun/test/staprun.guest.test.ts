@@ -27,7 +27,7 @@ beforeAll(async () => {
      probe kernel.function("__do_sys_getppid") { n <<< 1  printf("%d %d\\n", cpu(), gettimeofday_ns()) }
      probe end { printf("produced %d\\n", @count(n)) }`,
   );
-}, 180_000);
+});
 
 afterAll(async () => {
   await guest?.close();
