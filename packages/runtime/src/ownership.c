@@ -6,23 +6,41 @@
  * rights in, or whose file the user may not read, may still hold what is not for the user.
  */
 #include <linux/mm_types.h>
+#include <linux/rcupdate.h>
 #include <linux/sched/coredump.h>
 
 #include "context.h"
 #include "ownership.h"
 #include "ring.h"
 
+#ifdef STAPKIT_HAVE_TASK_EXEC_STATE
+#include <linux/sched/exec_state.h>
+#endif
+
+/* Whether the current process's own user may have it dumped. */
+static bool is_dumpable(void)
+{
+#ifdef STAPKIT_HAVE_TASK_EXEC_STATE
+	bool is;
+
+	rcu_read_lock();
+	is = READ_ONCE(rcu_dereference(current->exec_state)->dumpable) == TASK_DUMPABLE_OWNER;
+	rcu_read_unlock();
+	return is;
+#else
+	return get_dumpable(current->mm) == SUID_DUMP_USER;
+#endif
+}
+
 bool stapkit_is_own_process(void)
 {
-	const struct mm_struct *mm = current->mm;
-
 	if (!stapkit_is_owner(current_cred()))
 		return false;
 	/* Root may look at all that is root's. */
 	if (uid_eq(stapkit_session.owner, GLOBAL_ROOT_UID))
 		return true;
 	/* Without memory it is about to end, and nothing can be read of it. */
-	return !mm || get_dumpable((struct mm_struct *)mm) == SUID_DUMP_USER;
+	return !current->mm || is_dumpable();
 }
 
 void stapkit_trespass(struct stapkit_context *c, const char *message, const char *place)
