@@ -1,5 +1,5 @@
 // `stap vm …` and `stap completion`, with what the driver knows of its surroundings.
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { vmCommand } from '@stapkit/vm';
 import { cacheFolder, ensureCacheFolder, packageFolder } from './folders.js';
 import { completions } from './install-manuals.js';
@@ -15,7 +15,12 @@ import { usage } from './usage.js';
 export async function runVm(argv: readonly string[], io: CommandIo): Promise<number> {
   const cache = cacheFolder(io.env);
   ensureCacheFolder(cache);
-  return await vmCommand(argv, io, { cacheFolder: cache, agentFolder: join(packageFolder('vm'), 'agent') });
+  return await vmCommand(argv, io, {
+    cacheFolder: cache,
+    agentFolder: join(packageFolder('vm'), 'agent'),
+    // Our staprun lies there; the guest's own, or none, may be the one in its PATH.
+    commandFolder: io.env['STAPKIT_CHECKOUT'] ?? dirname(process.argv[1] ?? '/usr/bin/stap'),
+  });
 }
 
 /** Runs `stap completion bash|zsh`: prints what a shell reads at its start. */

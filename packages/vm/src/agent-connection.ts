@@ -101,8 +101,11 @@ const UNLIMITED = 0x40000000;
 /** How often a hello is repeated until it is answered. */
 const HELLO_MS = 500;
 
+/** Where commands are looked for in the guest. */
+export const PLAIN_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
 const PLAIN_ENVIRONMENT: Readonly<Record<string, string>> = {
-  PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+  PATH: PLAIN_PATH,
   HOME: '/root',
   LANG: 'C.UTF-8',
   TERM: 'dumb',

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { parseArgs } from 'node:util';
 import { DiagnosticError, nearestNames, renderDiagnostic } from '@stapkit/pass';
-import type { GuestProcess } from './agent-connection.js';
+import { type GuestProcess, PLAIN_PATH } from './agent-connection.js';
 import { consoleTail } from './console.js';
 import { faults } from './diagnostics.js';
 import { connectGuest, type Guest, type GuestOptions, listGuests, startGuest, stopGuest } from './guest.js';
@@ -32,6 +32,8 @@ export interface CliSettings {
   readonly cacheFolder: string;
   /** See GuestOptions. */
   readonly agentFolder?: string;
+  /** Where commands of `run` are looked for first: the folder of the caller's own. */
+  readonly commandFolder?: string;
 }
 
 const USAGE = `Usage: stap vm start [OPTIONS]              Boot a guest and keep it running.
@@ -251,13 +253,18 @@ async function run(line: VmCommandLine, folder: string, io: CliIo, settings: Cli
     ? await connectGuest(folder, { signal: io.signal })
     : await startGuest({ ...guestOptions(line, io, settings), warmNode: false });
   try {
-    return await runIn(guest, line.words, io);
+    return await runIn(guest, line.words, io, settings.commandFolder);
   } finally {
     await guest.close();
   }
 }
 
-async function runIn(guest: Guest, words: readonly string[], io: CliIo): Promise<number> {
+async function runIn(
+  guest: Guest,
+  words: readonly string[],
+  io: CliIo,
+  commandFolder: string | undefined,
+): Promise<number> {
   let process: GuestProcess | undefined;
   const interrupt = (): void => {
     const name = (io.signal.reason as { signalName?: NodeJS.Signals } | undefined)?.signalName ?? 'SIGINT';
@@ -268,7 +275,10 @@ async function runIn(guest: Guest, words: readonly string[], io: CliIo): Promise
     const result = await guest.exec({
       argv: words,
       cwd: io.cwd,
-      env: { TERM: io.env['TERM'] ?? 'dumb' },
+      env: {
+        TERM: io.env['TERM'] ?? 'dumb',
+        ...(commandFolder === undefined ? {} : { PATH: `${commandFolder}:${PLAIN_PATH}` }),
+      },
       stdin: io.stdin,
       onStdout: (chunk) => io.stdout(chunk),
       onStderr: (chunk) => io.stderr(Buffer.from(chunk).toString('utf8')),
