@@ -28,6 +28,7 @@ beforeAll(async () => {
   build(
     'sps_flood',
     `global n
+     probe begin { printf("begin\\n") }
      probe kernel.function("__do_sys_getppid") { n[cpu()]++  printf("%d %d\\n", cpu(), n[cpu()]) }
      probe end { foreach (c in n) all += n[c]  printf("produced %d\\n", all) }`,
     ['-g', '--suppress-time-limits'],
@@ -99,9 +100,9 @@ async function shell(script: string): Promise<{ output: string; errors: string; 
 
 /** A flood on both CPUs, whose output is checked line by line; `$P` is staprun, and `during` is done meanwhile. */
 const flood = (during: string): string => `
-  ($S $D/sps_flood.ko 2> e) | awk '/^[01] /{ if ($2 <= last[$1]) bad++; last[$1] = $2; received++ }
-    /^produced/ { produced = $2 } END { print received + 0, produced, bad + 0 }' > counted & A=$!
-  until_ '[ -e /proc/stapkit/sps_flood/control ]'; sleep 2; P=$(pgrep -f '^node.*sps_flood.ko')
+  ($S $D/sps_flood.ko 2> e) | { read -r; touch armed; awk '/^[01] /{ if ($2 <= last[$1]) bad++; last[$1] = $2; received++ }
+    /^produced/ { produced = $2 } END { print received + 0, produced, bad + 0 }' > counted; } & A=$!
+  until_ '[ -e armed ]'; P=$(pgrep -f '^node.*sps_flood.ko')
   taskset 1 $D/flood ${seconds} & B=$!; taskset 2 $D/flood ${seconds} & C=$!
   ${during}
   wait $B $C; kill -INT $P; wait $A
@@ -147,8 +148,8 @@ test('the terminal closes: the end probes run, and the module goes', async () =>
 });
 
 test('a reader that goes away ends the run', async () => {
-  const ran = await shell(`floods & $S $D/sps_flood.ko | head -1 | wc -l; gone`);
-  expect(ran.output).toBe('1\ngone\n');
+  const ran = await shell(`floods & $S $D/sps_flood.ko | head -2 | wc -l; gone`);
+  expect(ran.output).toBe('2\ngone\n');
 });
 
 test('a full disk at -o is told of, and ends the run', async () => {
@@ -210,8 +211,10 @@ test('what another user has put into the way is not followed', async () => {
 
 test('a second Ctrl-C does not wait for output that nobody takes', async () => {
   const ran = await shell(`
+    # FIONREAD tells how much there is in a pipe.
+    filled() { perl -e 'open P, "+<", "pipe"; ioctl P, 0x541B, $n = pack "i", 0; exit(unpack("i", $n) < 16384)'; }
     mkfifo pipe; sleep 1000 < pipe & R=$!
-    $S -b 1 $D/sps_flood.ko > pipe & P=$!; until_ '[ -e /proc/stapkit/sps_flood/control ]'; sleep 1; $D/flood 1
+    $S -b 1 $D/sps_flood.ko > pipe & P=$!; floods & until_ filled
     kill -INT $P; sleep 2; kill -0 $P && echo waits; kill -INT $P; wait $P; echo $?; gone; kill $R`);
   expect(ran.output).toMatch(/^waits\n\d+\ngone\n$/);
 });
@@ -243,7 +246,7 @@ test('-c is told of by its signal, too, and ends with Ctrl-C', async () => {
 
 test('-x: target() is the process, and one that is not there is an error', async () => {
   const ran = await shell(`
-    sleep 1000 & T=$!; $S --timeout 1 -x $T $D/sps_target.ko; echo $?; kill -KILL $T; wait $T 2> /dev/null
+    sleep 1000 & T=$!; until_ 'grep -q nanosleep /proc/$T/wchan'; $S --timeout 1 -x $T $D/sps_target.ko; echo $?; kill -KILL $T; wait $T 2> /dev/null
     $S -x $T $D/sps_target.ko; echo $?; gone`);
   expect(ran.output).toBe('begin\nopens=0\n0\n1\ngone\n');
   expect(ran.errors).toMatch(/there is no process \d+ \(-x\)/);

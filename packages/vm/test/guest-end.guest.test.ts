@@ -17,22 +17,18 @@ const cacheFolder =
 const small: GuestOptions = { cacheFolder, memoryMb: 512, warmNode: false };
 
 async function ended(pid: number): Promise<void> {
-  for (let left = 200; identify(pid); left--) {
-    expect(left).toBeGreaterThan(0);
-    await sleep(50);
-  }
+  while (identify(pid)) await sleep(50);
 }
 
 test('a panic is noticed at once, and its console shown', async () => {
-  const guest = await startGuest(small);
+  // Of a guest that is silent nobody hears within the test.
+  const guest = await startGuest({ ...small, heartbeatSeconds: 3600 });
   try {
-    const began = performance.now();
     const error = await guest.exec({ argv: ['sh', '-c', 'echo c > /proc/sysrq-trigger'] }).catch((e: unknown) => e);
     expect(error).toBeInstanceOf(DiagnosticError);
     const [diagnostic] = (error as DiagnosticError).diagnostics;
     expect(diagnostic).toMatchObject({ code: 'vm/guest-died', message: "the guest's kernel has panicked" });
     expect(diagnostic?.detail?.join('\n')).toContain('Kernel panic - not syncing: sysrq triggered crash');
-    expect(performance.now() - began).toBeLessThan(20_000);
     await ended(guest.pid);
     expect(guest.isOpen).toBe(false);
     await expect(guest.exec({ argv: ['true'] })).rejects.toBeInstanceOf(DiagnosticError);
@@ -44,7 +40,7 @@ test('a panic is noticed at once, and its console shown', async () => {
 
 test('a guest writes to the folders it may write to, and one that hangs is ended at its limit', async () => {
   const shared = await mkdtemp(join(tmpdir(), 'vm shared-'));
-  const guest = await startGuest({ ...small, heartbeatSeconds: 2, writableFolders: [shared] });
+  const guest = await startGuest({ ...small, heartbeatSeconds: 10, writableFolders: [shared] });
   try {
     const write = await guest.capture({ argv: ['sh', '-c', 'echo one > new; cat beside'], cwd: shared });
     expect(write.stderr.toString()).toContain('beside');
@@ -56,7 +52,7 @@ test('a guest writes to the folders it may write to, and one that hangs is ended
     // A QEMU that is stopped is a guest that hangs as hard as can be.
     process.kill(guest.pid, 'SIGSTOP');
     await expect(run).rejects.toMatchObject({
-      diagnostics: [{ code: 'vm/guest-hangs', message: 'the guest gave no sign of life for 2 s and was ended' }],
+      diagnostics: [{ code: 'vm/guest-hangs', message: 'the guest gave no sign of life for 10 s and was ended' }],
     });
     await ended(guest.pid);
   } finally {
@@ -108,10 +104,13 @@ test('a kept guest switches itself off when idle, but not under a process that w
   const folder = await mkdtemp(join(tmpdir(), 'vm-idle-'));
   const guest = await startGuest({ ...small, folder, idleSeconds: 1 });
   try {
-    await guest.exec({ argv: ['sh', '-c', 'setsid sleep 6 </dev/null >/dev/null 2>&1 &'] });
+    await guest.exec({ argv: ['sh', '-c', 'setsid sleep 98765 </dev/null >/dev/null 2>&1 &'] });
     await guest.close();
     await sleep(4000);
     expect(await listGuests(dirname(folder))).toContainEqual(expect.objectContaining({ folder }));
+    const again = await connectGuest(folder);
+    await again.exec({ argv: ['sh', '-c', 'kill $(pgrep -f "^sleep 98765")'] });
+    await again.close();
     await ended(guest.pid);
     expect(guest.consoleTail(3).join('\n')).toContain('idle for too long');
     await expect(connectGuest(folder)).rejects.toMatchObject({ diagnostics: [{ code: 'vm/not-running' }] });
