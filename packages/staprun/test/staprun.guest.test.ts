@@ -135,7 +135,7 @@ test('a full disk and a closed pipe end the run and leave no module', async () =
   expect(
     (
       await shell(
-        'F=/proc/stapkit/spr_flood/control; (until [ -e $F ]; do sleep 0.1; done; F=$F perl -e "while (-e $ENV{F}) { getppid }") & $S $D/spr_flood.ko | head -2 | wc -l',
+        'F=/proc/stapkit/spr_flood/control; (until [ -e $F ]; do sleep 0.1; done; perl -e "while (-e q($F)) { getppid }") & $S $D/spr_flood.ko | head -2 | wc -l',
       )
     ).output,
   ).toBe('2\n');
