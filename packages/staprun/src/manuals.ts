@@ -214,7 +214,8 @@ export const mergeManual: ProgramManual = {
       complete: 'file',
       group: 'Options',
     },
-    { short: 'h', long: 'help', help: 'show help', group: 'Options' },
+    { short: 'V', long: 'version', help: 'print version number and exit', group: 'Options' },
+    { short: 'h', long: 'help', help: 'print this help text and exit', group: 'Options' },
   ],
   before: [
     {

@@ -4,7 +4,7 @@ import { type Diagnostic, DiagnosticError, renderDiagnostic, systemWords } from 
 import { type GotOptions, getOptions } from '@stapkit/pass/options';
 import { outputFailed, usageError } from './diagnostics.js';
 import { mergeManual } from './manuals.js';
-import { MERGE_USAGE, mergeFiles } from './merge-files.js';
+import { MERGE_USAGE, MERGE_VERSION, mergeFiles } from './merge-files.js';
 
 /** The streams that stap-merge writes to. */
 export interface MergeIo {
@@ -33,8 +33,8 @@ export async function mergeCommand(argv: readonly string[], io: MergeIo): Promis
   const paths = got.operands;
   const verbose = got.values.has('v');
   const outputName = got.values.get('o')?.at(-1) as string | undefined;
-  const help = got.values.has('h');
-  if (paths.length === 0 && !help)
+  const told = got.values.has('h') ? MERGE_USAGE : got.values.has('V') ? MERGE_VERSION : undefined;
+  if (paths.length === 0 && told === undefined)
     return show([usageError('no-input', 'need the files to merge', ["try 'stap-merge --help'"])]);
   const print = async (chunk: Uint8Array): Promise<void> => {
     try {
@@ -45,8 +45,8 @@ export async function mergeCommand(argv: readonly string[], io: MergeIo): Promis
     }
   };
   try {
-    if (help) {
-      await print(Buffer.from(MERGE_USAGE));
+    if (told !== undefined) {
+      await print(Buffer.from(told));
       return 0;
     }
     if (outputName === undefined) {

@@ -7,6 +7,7 @@ import { helpText } from '@stapkit/pass/manual';
 import { FRAME_HEADER, type FrameHeader, readFrameHeader } from './bulk-frame.js';
 import { noModuleFile } from './diagnostics.js';
 import { mergeManual } from './manuals.js';
+import { VERSION } from './version.js';
 
 /** How much of a file is read at a time, in bytes. */
 const PIECE = 256 * 1024;
@@ -140,3 +141,6 @@ function noBulkFile(path: string, reason: string): Diagnostic {
 
 /** What `stap-merge -h` prints. */
 export const MERGE_USAGE = helpText(mergeManual);
+
+/** What `stap-merge -V` prints. */
+export const MERGE_VERSION = `stapkit bulk file merger (version ${VERSION})\nThis is free software; MIT license.\n`;

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { mergeCommand } from '../src/merge-cli.js';
 import { RECORD } from '../src/protocol.js';
 import { runModule } from '../src/run-module.js';
+import { VERSION } from '../src/version.js';
 import { end, moduleDouble, print, record, site, watermark } from './module-double.js';
 
 let folder: string;
@@ -89,6 +90,10 @@ test('its command line is read as those of the other programs', async () => {
   });
   expect(await merge('--verbose')).toMatchObject({ status: 1, errors: expect.stringContaining('did you mean -v?') });
   expect((await merge('--help')).output).toMatch(/^Usage: stap-merge \[options\]/);
+  for (const option of ['-V', '--version']) {
+    const text = `stapkit bulk file merger (version ${VERSION})\nThis is free software; MIT license.\n`;
+    expect(await merge(option)).toEqual({ status: 0, output: text, errors: '' });
+  }
 });
 
 test('a full disk behind standard output is told', async () => {

@@ -34,7 +34,8 @@ export const prepManual: ProgramManual = {
       group: HOW,
     },
     { short: 'v', long: 'verbose', help: 'show what the package manager prints', group: HOW },
-    { short: 'h', long: 'help', help: 'show help', group: HOW },
+    { short: 'V', long: 'version', help: 'print version number and exit', group: HOW },
+    { short: 'h', long: 'help', help: 'print this help text and exit', group: HOW },
   ],
   before: [
     {

@@ -9,6 +9,7 @@ import { prepManual } from '../manual/prep-manual.js';
 import { interruptedStatus } from '../process-io.js';
 import { createProgress } from '../progress.js';
 import { findOutputFault } from '../reporter.js';
+import { VERSION } from '../version.js';
 import { checkPreparation, type PreparationOptions, type PreparationReport } from './check.js';
 import { below, type Machine, thisMachine } from './machine.js';
 import { fetchKernelPackages, type OtherKernelOptions } from './other-suite.js';
@@ -39,6 +40,10 @@ async function run(argv: readonly string[], io: CommandIo, machine?: Machine): P
   const { flags, release } = parsed;
   if (flags.help) {
     await io.stdout(helpText(prepManual));
+    return 0;
+  }
+  if (flags.version) {
+    await io.stdout(`stapkit machine preparation (version ${VERSION})\nThis is free software; MIT license.\n`);
     return 0;
   }
   if (flags.manual !== undefined) {
@@ -120,6 +125,7 @@ interface Flags {
   readonly manual: string | undefined;
   readonly verbose: boolean;
   readonly help: boolean;
+  readonly version: boolean;
 }
 
 type Arguments =
@@ -140,6 +146,7 @@ function readArguments(argv: readonly string[]): Arguments {
       manual: text('manual'),
       verbose: values.has('v'),
       help: values.has('h'),
+      version: values.has('V'),
     };
     const kernel = text('kernel');
     const named = [...operands, ...(kernel === undefined ? [] : [kernel])];

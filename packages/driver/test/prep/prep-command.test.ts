@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { prepCommand } from '../../src/prep/index.js';
 import { Interrupted } from '../../src/process-io.js';
+import { VERSION } from '../../src/version.js';
 import { FakeMachine, type FakeOptions, RELEASE, recordingIo } from './fake-machine.js';
 
 const machines: FakeMachine[] = [];
@@ -196,6 +197,13 @@ describe('--check', () => {
   });
 });
 
+test.each(['-V', '--version'])('%s says which stap-prep this is, and looks at no machine', async (option) => {
+  const machine = machineWith();
+  const out = `stapkit machine preparation (version ${VERSION})\nThis is free software; MIT license.\n`;
+  expect(await stapPrep(machine, option)).toEqual({ status: 0, out, err: '' });
+  expect(machine.changes).toEqual([]);
+});
+
 describe('a mistake', () => {
   test('in the kernel’s name is answered with those that there are', async () => {
     const machine = machineWith();
@@ -210,7 +218,7 @@ describe('a mistake', () => {
     [['--foo'], "unrecognized option '--foo'\nTry 'stap-prep --help'"],
     [['--chek'], "unrecognized option '--chek'\ndid you mean --check?"],
     [['--suite'], "option '--suite' requires an argument"],
-    [['-V'], "unrecognized option '-V'\ndid you mean -v?"],
+    [['-J'], "unrecognized option '-J'\nTry 'stap-prep --help'"],
     [['--host', '--vm'], '--host and --vm exclude each other'],
     [['6.1.0-1-amd64', '6.1.0-2-amd64'], 'one kernel at a time'],
     [['rm -rf'], '"rm -rf" is not a kernel release'],
