@@ -16,7 +16,15 @@ import { BulkFrames } from './bulk-frames.js';
 import { ByteWriter } from './byte-writer.js';
 import { type PreparedCommand, prepareCommand, runInBackground } from './command.js';
 import type { ModuleDescription } from './description.js';
-import { badDescription, endedEarly, notOwner, protocolMismatch, startFailed } from './diagnostics.js';
+import {
+  attachFailed,
+  badDescription,
+  endedEarly,
+  notLeft,
+  notOwner,
+  protocolMismatch,
+  startFailed,
+} from './diagnostics.js';
 import { bytesText, compileRow, type RowReader, type RunEvent, startEvent } from './events.js';
 import { compileSite, type RecordBytes, type SiteFormatter } from './format-site.js';
 import { writeHistogram } from './histogram.js';
@@ -129,8 +137,8 @@ class ModuleRun {
   #endStatus: number | undefined;
   #exitSent: Promise<void> | undefined;
   #detached = false;
-  /** It is not for us: it stays as it is. */
-  #refused = false;
+  /** True once it is for us to remove: we have loaded it, or taken it over. */
+  #isOurs = false;
   #sinkClosed = false;
   readonly #started = withResolvers();
   /** True once the module has said START: the begin probes have run, and everything is armed. */
@@ -175,7 +183,7 @@ class ModuleRun {
       try {
         await this.#runLoaded(mode);
       } finally {
-        if (!this.#detached && !this.#refused) await this.#port.unload(this.#module.name);
+        if (this.#isOurs && !this.#detached) await this.#port.unload(this.#module.name);
       }
     } finally {
       await this.#endCommand();
@@ -183,17 +191,18 @@ class ModuleRun {
     await this.#report();
   }
 
-  #load(): Promise<void> {
+  async #load(): Promise<void> {
     const { moduleParameters = [], bufferBytes } = this.#options;
-    return this.#port.load(this.#module, loadParameters(moduleParameters, bufferBytes));
+    await this.#port.load(this.#module, loadParameters(moduleParameters, bufferBytes));
+    this.#isOurs = true;
   }
 
   async #runLoaded(mode: 'run' | 'launch' | 'attach'): Promise<void> {
     this.#channel = await this.#port.open(this.#module.name);
     const stopListening: (() => void)[] = [];
     try {
-      if (mode === 'attach') await this.#expectOwner();
-      await this.#describe();
+      if (mode === 'attach') await this.#takeOver();
+      else await this.#describe();
       if (mode === 'launch') {
         await this.#start();
         await this.#detach();
@@ -271,15 +280,30 @@ class ModuleRun {
     this.#beginShown.resolve();
   }
 
+  /** Takes a running module over. One that can't be is not for us to end: it goes on as if nobody had come. */
+  async #takeOver(): Promise<void> {
+    try {
+      await this.#expectOwner();
+      await this.#describe();
+    } catch (error) {
+      try {
+        await this.#channel.command('detach');
+      } catch (fault) {
+        this.fail(notLeft(this.#module.name, systemWords(fault)));
+      }
+      throw error;
+    }
+    this.#isOurs = true;
+  }
+
   /** What a module sees of one user's processes is not for another. */
   async #expectOwner(): Promise<void> {
+    const { name } = this.#module;
     try {
       await this.#tellOwner();
-    } catch {
-      // The module goes on as if nobody had come.
-      await this.#channel.command('detach');
-      this.#refused = true;
-      throw new DiagnosticError(notOwner(this.#module.name));
+    } catch (error) {
+      const isRefusal = (error as NodeJS.ErrnoException).code === 'EPERM';
+      throw new DiagnosticError(isRefusal ? notOwner(name) : attachFailed(name, systemWords(error)));
     }
   }
 

@@ -143,6 +143,8 @@ export interface Script {
   /** What the command that says whom it runs for fails with. */
   ownerFault?: Error;
   startFault?: Error;
+  detachFault?: Error;
+  openFault?: Error;
 }
 
 /** A port to one module in memory, which remembers what was asked of it. */
@@ -177,7 +179,10 @@ export function moduleDouble(script: Script): ModulePort & { readonly asked: str
       } else if (text === 'exit') {
         push(script.atExit ?? [[end(1_000_000)]]);
         over = true;
-      } else over = true;
+      } else {
+        if (text === 'detach' && script.detachFault) throw script.detachFault;
+        over = true;
+      }
       wake();
     },
     async read(into) {
@@ -202,6 +207,7 @@ export function moduleDouble(script: Script): ModulePort & { readonly asked: str
     },
     async open() {
       asked.push('open');
+      if (script.openFault) throw script.openFault;
       return channel;
     },
     async unload() {

@@ -276,15 +276,38 @@ test('a run on behalf of a user says whose it is, also to a module that has neve
   }
 });
 
-test('attaching to what runs for another user is refused, and leaves it running', async () => {
-  const ownerFault = Object.assign(new Error('not permitted'), { code: 'EPERM' });
-  const port = moduleDouble({ sites: HELLO, ownerFault });
-  const options = { port, mode: 'attach', owner: 1000, output() {}, errors() {} } as const;
-  const ran = await runModule({ path: '/x/test.ko', name: 'test' }, options, quietContext());
-  expect(ran.diagnostics).toMatchObject([{ code: 'staprun/not-owner' }]);
-  expect(ran.value.exitStatus).toBe(1);
-  expect(ran.value).not.toHaveProperty('detached');
-  expect(port.asked).toEqual(['open', 'owner 1000', 'detach', 'close']);
+const fault = (code: string, words: string) => Object.assign(new Error(`${code}: ${words}, write`), { code });
+
+test.each<[what: string, script: Script, codes: string[], words: string]>([
+  ['runs for another user', { ownerFault: fault('EPERM', 'not permitted') }, ['not-owner'], 'runs for another user'],
+  ['does not answer', { ownerFault: fault('EIO', 'i/o error') }, ['attach-failed'], ': i/o error'],
+  ['is of another version', { description: '{"protocol":99,"sites":[]}' }, ['protocol'], 'speaks protocol 99'],
+  [
+    'cannot be left, either',
+    { ownerFault: fault('EPERM', 'not permitted'), detachFault: fault('EIO', 'i/o error') },
+    ['not-left', 'not-owner'],
+    'could not be left running: i/o error',
+  ],
+])('attaching to a module that %s says so, and does not remove it', async (_, script, codes, words) => {
+  const ran = await run({ sites: HELLO, ...script }, { mode: 'attach', owner: 1000 });
+  expect(ran.diagnostics.map(({ code }) => code)).toEqual(codes.map((code) => `staprun/${code}`));
+  expect(ran.diagnostics[0]!.message).toContain(words);
+  expect(ran.session.exitStatus).toBe(1);
+  expect(ran.session).not.toHaveProperty('detached');
+  expect(ran.asked).toEqual(['open', 'owner 1000', 'detach', 'close']);
+});
+
+test('a module that cannot be opened is removed where we have loaded it, and only there', async () => {
+  const openFault = new DiagnosticError({ code: 'staprun/x', severity: 'error', class: 'run', message: 'not ours' });
+  const attached = await run({ sites: HELLO, openFault }, { mode: 'attach' });
+  expect(attached).toMatchObject({ asked: ['open'], session: { exitStatus: 1 }, diagnostics: openFault.diagnostics });
+  expect((await run({ sites: HELLO, openFault })).asked).toEqual(['load test', 'open', 'unload']);
+});
+
+test('a module of ours that refuses its owner is ended and removed', async () => {
+  const ran = await run({ sites: HELLO, ownerFault: fault('EIO', 'i/o error') }, { owner: 1000 });
+  expect(ran.diagnostics[0]!.message).toBe('couldn\'t start the module "test": i/o error');
+  expect(ran.asked).toEqual(['load test', 'open', 'timezone 0 UTC', 'owner 1000', 'exit', 'close', 'unload']);
 });
 
 test('the command begins once the probes are armed, its pid is the target, its end is the run’s', async () => {
