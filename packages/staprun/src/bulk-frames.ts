@@ -16,6 +16,13 @@ export class BulkFrames {
   #frame!: CpuFrames;
   #start = 0;
 
+  /** Bytes of all frames that have not been taken. */
+  get length(): number {
+    let length = 0;
+    for (const { out } of this.#cpus.values()) length += out.length;
+    return length;
+  }
+
   /** Begins a frame; its text is to be written to what this returns. */
   begin(cpu: number): ByteWriter {
     let frame = this.#cpus.get(cpu);

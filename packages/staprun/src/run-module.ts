@@ -456,7 +456,8 @@ class ModuleRun {
    * is armed: whoever sees the one, or is the other, can rely on it. Meanwhile the module is read on.
    */
   async #flush(): Promise<void> {
-    if (!this.#armed && this.#out.length + this.#interruptions.length * 100 < HELD_MOST) return;
+    const held = this.#out.length + this.#bulk.length + this.#interruptions.length * 100;
+    if (!this.#armed && held < HELD_MOST) return;
     await this.#show();
     if (this.#armed) this.#beginShown.resolve();
   }

@@ -1,7 +1,8 @@
 // Whole runs over a module in memory.
 import { type Diagnostic, DiagnosticError, quietContext } from '@stapkit/pass';
 import { expect, test } from 'vitest';
-import { RECORD } from '../src/protocol.js';
+import { FRAME_HEADER } from '../src/bulk-frame.js';
+import { BATCH_MAX, RECORD } from '../src/protocol.js';
 import { runModule } from '../src/run-module.js';
 import type { RunOptions } from '../src/run-options.js';
 import type { Session } from '../src/session.js';
@@ -192,6 +193,22 @@ test('what the begin probes print is shown, and -c begins, when everything is ar
   // Where they can't be armed, it is shown all the same.
   const failed = await run({ sites: HELLO, armsLater: true, atExit: [[print(0, 10), end(50)]] }, { timeLimit: 5 });
   expect(failed.output).toBe('read performed\n');
+});
+
+test.each(['output', 'bulkOutput'] as const)('what waits for the probes to be armed is bounded, %s', async (taker) => {
+  const text = 'x'.repeat(BATCH_MAX / 2);
+  const count = (40 * 1024 * 1024) / text.length;
+  const batches = Array.from({ length: count }, (_, index) => [print(0, index + 1, [text]), watermark(index + 2)]);
+  batches.push([record({ kind: RECORD.START, stamp: count + 2 }), EXIT, watermark(count + 9)]);
+  const chunks: number[] = [];
+  const bulkOutput = (_cpu: number, frames: Uint8Array): void => void chunks.push(frames.length);
+  await run(
+    { sites: [site(0, '%s')], armsLater: true, batches },
+    taker === 'bulkOutput' ? { bulkOutput } : { output: (chunk) => void chunks.push(chunk.length) },
+  );
+  const frame = text.length + (taker === 'bulkOutput' ? FRAME_HEADER : 0);
+  expect(chunks.reduce((sum, length) => sum + length, 0)).toBe(count * frame);
+  expect(Math.max(...chunks)).toBeLessThan(17 * 1024 * 1024);
 });
 
 test('a second abort does not wait for output that nobody takes', async () => {
