@@ -408,7 +408,7 @@ function readKernelConfig(place: Place): Map<string, string> {
     try {
       for (const line of readFileSync(path, 'utf8').split('\n')) {
         const match = /^(CONFIG_\w+)=(.*)$/.exec(line);
-        if (match) values.set(match[1]!, match[2]!.replace(/^"(.*)"$/, '$1'));
+        if (match) values.set(match[1]!, match[2]!);
       }
       return values;
     } catch {

@@ -19,6 +19,15 @@ const recorded = JSON.parse(
   readFileSync(new URL('fixtures/systemtap-4.8.json', import.meta.url), 'utf8'),
 ) as readonly Recorded[];
 
+/** What the fixture's scripts ask of the configuration of Debian's 6.1, as its file has it. */
+const CONFIG: Readonly<Record<string, string>> = {
+  CONFIG_SMP: 'y',
+  CONFIG_HZ: '250',
+  CONFIG_PGTABLE_LEVELS: '5',
+  CONFIG_PHYSICAL_START: '0x1000000',
+  CONFIG_DEFAULT_HOSTNAME: '"(none)"',
+};
+
 /** SystemTap names a token that its scanner has given up "junk ''", and the end of the file "EOF". */
 function plain(message: string): string {
   return message
@@ -31,7 +40,7 @@ function plain(message: string): string {
 test.each(recorded.map((entry) => [entry.script, entry] as const))('%s', (_, entry) => {
   const { ast, messages } = parseText(entry.script, {
     arguments: entry.arguments ?? [],
-    facts: { guru: entry.options === '-g', config: (name) => (name === 'CONFIG_SMP' ? 'y' : undefined) },
+    facts: { guru: entry.options === '-g', config: (name) => CONFIG[name] },
   });
   const [first] = messages.filter((message) => !message.startsWith('WARNING'));
   const lines = first?.split('\n') ?? [];

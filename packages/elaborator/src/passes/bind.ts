@@ -1029,11 +1029,12 @@ export function bind(
     if (node.shift && shift !== undefined && !(shift >= 0 && shift <= 62)) {
       diagnostics.push(messages.badShift(node.shift.value, common.token));
     }
-    const before = shifts.get(source.global);
-    if (shift !== undefined && before !== undefined && before !== shift) {
-      diagnostics.push(messages.conflictingShift(before, common.token));
+    if (node.name === 'variance') {
+      // A shift of none may still become another one, as in SystemTap, but not the other way round.
+      const before = shifts.get(source.global) ?? 0;
+      if (before !== 0 && before !== (shift ?? 0)) diagnostics.push(messages.conflictingShift(before, common.token));
+      shifts.set(source.global, shift ?? 0);
     }
-    if (shift !== undefined) shifts.set(source.global, shift);
     return {
       kind: 'statistic',
       ...common,

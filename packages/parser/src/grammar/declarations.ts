@@ -213,56 +213,64 @@ const functionDeclaration: Parser<TokenKind, FunctionDeclaration> = apply(
 
 // ------------------------------------------------------------------------------------------------------- globals
 
-const globalName: Parser<TokenKind, GlobalDeclaration> = reading((reader) => {
-  const name = reader.expectIdentifier();
-  const earlier = reader.stream.globals.get(name.text);
-  if (earlier) {
-    reader.error('duplicate-global', 'duplicate global name', name, {
-      related: [{ message: `'${name.text}' is declared here`, span: earlier.span }],
-    });
-  } else reader.stream.globals.set(name.text, name);
-  const type = readType(reader);
-  const wrap = reader.accept('%');
-  let size: number | undefined;
-  if (reader.accept('[')) {
-    const at = reader.token;
-    size = Number(readNumber(reader).value);
-    if (size <= 0 || size > 0x7fffffff) {
-      reader.error('array-size', 'array size out of range', at);
-      size = undefined;
-    }
-    reader.expect(']');
-    if (reader.token.symbol === '%') {
-      reader.fail('expected', "expected 'probe', 'global', 'private', 'function', or '%{'", {
-        hints: [`the wrapping mark comes before the size: ${name.text}%[${size ?? 'SIZE'}]`],
+const globalName = (isPrivate: boolean): Parser<TokenKind, GlobalDeclaration> =>
+  reading((reader) => {
+    const name = reader.expectIdentifier();
+    const earlier = reader.stream.globals.get(name.text);
+    if (earlier) {
+      const conflict = isPrivate !== reader.stream.privates.has(name.text);
+      const message = conflict ? 'global versus private variable declaration conflict' : 'duplicate global name';
+      reader.error('duplicate-global', message, name, {
+        related: [{ message: `'${name.text}' is declared here`, span: earlier.span }],
       });
+    } else {
+      reader.stream.globals.set(name.text, name);
+      if (isPrivate) reader.stream.privates.add(name.text);
     }
-  }
-  let initial: GlobalDeclaration['initial'];
-  if (reader.token.symbol === '=') {
-    if (size !== undefined || wrap) reader.fail('initial', 'only scalar globals can be initialized');
-    reader.take();
-    initial = readLiteral(reader);
-  }
-  return {
-    kind: 'global',
-    ...reader.place(name),
-    name: name.text,
-    nameSpan: name.span,
-    private: false,
-    ...(type ? { type } : {}),
-    ...(size !== undefined ? { size } : {}),
-    wrap,
-    ...(initial ? { initial } : {}),
-  };
-});
+    const type = readType(reader);
+    const wrap = reader.accept('%');
+    let size: number | undefined;
+    if (reader.accept('[')) {
+      const at = reader.token;
+      size = Number(readNumber(reader).value);
+      if (size <= 0 || size > 0x7fffffff) {
+        reader.error('array-size', 'array size out of range', at);
+        size = undefined;
+      }
+      reader.expect(']');
+      if (reader.token.symbol === '%') {
+        reader.fail('expected', "expected 'probe', 'global', 'private', 'function', or '%{'", {
+          hints: [`the wrapping mark comes before the size: ${name.text}%[${size ?? 'SIZE'}]`],
+        });
+      }
+    }
+    let initial: GlobalDeclaration['initial'];
+    if (reader.token.symbol === '=') {
+      if (size !== undefined || wrap) reader.fail('initial', 'only scalar globals can be initialized');
+      reader.take();
+      initial = readLiteral(reader);
+    }
+    return {
+      kind: 'global',
+      ...reader.place(name),
+      name: name.text,
+      nameSpan: name.span,
+      private: isPrivate,
+      ...(type ? { type } : {}),
+      ...(size !== undefined ? { size } : {}),
+      wrap,
+      ...(initial ? { initial } : {}),
+    };
+  });
 
-const globalNames: Parser<TokenKind, GlobalDeclaration[]> = apply(
-  seq(separated(globalName, ','), opt_sc(symbol(';'))),
-  ([names]) => names,
-);
+const globalNames = (isPrivate: boolean): Parser<TokenKind, Declaration[]> =>
+  apply(seq(separated(globalName(isPrivate), ','), opt_sc(symbol(';'))), ([names]): Declaration[] => names);
 
-const globals: Parser<TokenKind, Declaration[]> = apply(seq(symbol('global'), globalNames), ([, names]) => names);
+const names = { open: globalNames(false), private: globalNames(true) };
+
+const globals = apply(seq(symbol('global'), names.open), ([, nodes]) => nodes);
+
+const privateGlobals = apply(seq(symbol('global'), names.private), ([, nodes]) => nodes);
 
 /** `private function …`, `private global …`, `private NAME` */
 const privateDeclaration: Parser<TokenKind, Declaration[]> = {
@@ -274,18 +282,14 @@ const privateDeclaration: Parser<TokenKind, Declaration[]> = {
           { ...node, ...joinPlaces(token as ScriptToken, node), private: true },
         ]).parse(behind);
       case 'global':
-        return apply(globals, (nodes): Declaration[] => nodes.map(makePrivate)).parse(behind);
+        return privateGlobals.parse(behind);
     }
     if (behind.kind !== 'identifier') {
       return reading((reader) => reader.fail('expected', "expected 'function' or identifier")).parse(behind);
     }
-    return apply(globalNames, (nodes): Declaration[] => nodes.map(makePrivate)).parse(behind);
+    return names.private.parse(behind);
   },
 };
-
-function makePrivate(node: Declaration): Declaration {
-  return node.kind === 'global' ? { ...node, private: true } : node;
-}
 
 // --------------------------------------------------------------------------------------------------- declarations
 

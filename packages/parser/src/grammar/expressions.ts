@@ -158,7 +158,7 @@ function readBinary(reader: Reader, minimum: number): Expression {
     if (reader.token.symbol !== 'in' && keys.length === 1 && keys[0]) left = keys[0];
     else {
       const height = reader.height;
-      reader.expect('in');
+      if (!reader.accept('in')) reader.fail('expected', 'unexpected comma-separated expression list');
       left = membership(reader, first, keys, height);
       return continueBinary(reader, first, left, minimum, IN - 1);
     }
@@ -527,6 +527,9 @@ function readPrint(reader: Reader, token: ScriptToken): Expression {
     const alone = argument.kind === 'histogram' && reader.token.symbol === ')';
     if (histogram && reader.bare === histogram && !alone) bareHistogram(reader, histogram);
   });
+  if (delimited && args.length < 3) {
+    reader.fail('expected-value', EXPECTED_VALUE, { hints: [`${name} takes a delimiter and two or more values`] });
+  }
   return { kind: 'print', ...reader.place(token), name, arguments: args };
 }
 
@@ -553,6 +556,10 @@ function readOperation(reader: Reader): Expression {
     let shift: NumberLiteral | undefined;
     if (statistic === 'variance' && reader.accept(',')) shift = readNumber(reader);
     reader.height = height;
+    if (reader.token.symbol === ',') {
+      const most = statistic === 'variance' ? '2 parameters' : '1 parameter';
+      reader.fail('statistic-parameters', `not more than ${most} allowed`, { verb: 'at' });
+    }
     reader.expect(')');
     return {
       kind: 'statistic',
@@ -645,6 +652,7 @@ function readOperation(reader: Reader): Expression {
     case '@probewrite': {
       reader.expect('(');
       const at = reader.token;
+      if (at.kind !== 'identifier') reader.fail('expected', 'expected identifier');
       const variable = readExpression(reader);
       if (variable.kind !== 'identifier' && variable.kind !== 'target-variable') {
         reader.fail('probewrite', 'expected a script variable or a target variable', {}, at);

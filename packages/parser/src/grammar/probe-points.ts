@@ -154,7 +154,7 @@ function makePart({ span, origin }: Place, name: string, argument?: NumberLitera
 export function readLiteral(reader: Reader): NumberLiteral | StringLiteral {
   const { token } = reader;
   if (token.kind === 'string') return readString(reader, '');
-  if (token.kind === 'number' || token.symbol === '-') return readNumber(reader);
+  if (token.kind === 'number' || token.symbol === '-') return readNumber(reader, 'expected literal string or number');
   return reader.fail('expected-value', 'expected literal string or number', {
     ...(token.kind === 'identifier' ? { hints: ['strings are written in double quotes'] } : {}),
   });

@@ -40,8 +40,8 @@ const SIMPLE_ESCAPES: Readonly<Record<string, number>> = {
 
 /**
  * Resolves the escapes of a string token: those of C (`\a \b \t \n \v \f \r`, up to three octal digits, `\x` with any
- * number of hexadecimal digits, both cut to a byte) and a line end, which continues the string on the next line. Any
- * other escaped character stands for itself.
+ * number of hexadecimal digits, both cut to a byte). Any other escaped character stands for itself, an end of line too:
+ * a string that goes on in the next line holds it.
  *
  * @param token the token with its quotes; the closing one may be missing
  */
@@ -69,9 +69,7 @@ export function stringValue(token: string): string {
       while (/[0-9a-fA-F]/.test(body.charAt(digits))) digits += 1;
       value += String.fromCharCode(Number.parseInt(body.slice(Math.max(at, digits - 2), digits), 16));
       at = digits;
-    } else if (escaped === '\r' && body.charAt(at) === '\n') {
-      at += 1;
-    } else if (escaped !== '\n') {
+    } else {
       // `\q` is q; a surrogate pair behind the backslash must stay whole.
       const character = String.fromCodePoint(body.codePointAt(backslash + 1) ?? 0x5c);
       value += toBytes(character);

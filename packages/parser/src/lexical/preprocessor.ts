@@ -496,8 +496,8 @@ export class Preprocessor {
         this.unread(token);
         this.abandon('macro-call', 'could not find end of macro invocation', use);
       }
-      if (token.symbol === '(' || token.symbol === '%(') depth += 1;
-      else if (token.symbol === ')' || token.symbol === '%)') depth -= 1;
+      if (token.symbol === '(' || token.symbol === '%(' || token.symbol === '[') depth += 1;
+      else if (token.symbol === ')' || token.symbol === '%)' || (token.symbol === ']' && depth > 1)) depth -= 1;
       if (depth === 0 || (depth === 1 && token.symbol === ',')) {
         const name = names[found];
         if (name !== undefined) into.set(name, { tokens, scope });
@@ -638,16 +638,18 @@ export class Preprocessor {
       case 'runtime':
         return this.compareName(facts.runtime ?? 'kernel');
       case 'systemtap_privilege':
-        return this.compareName(facts.privilege ?? 'stapdev');
+        return this.compareText(facts.privilege ?? 'stapdev');
       case 'guru_mode': {
-        const operator = this.equalityOperator();
+        const at = this.expandedToken();
+        if (at.symbol !== '==' && at.symbol !== '!=') this.fail(at, "expected '==' or '!='");
         const right = this.expandedToken();
         if (right.kind !== 'number') this.fail(right, 'expected number');
-        const same = this.numberOperand(right) === (facts.guru ? 1n : 0n);
-        return operator === '==' ? same : !same;
+        const wanted = this.numberOperand(right);
+        if (wanted !== 0n && wanted !== 1n) this.fail(at, 'expected 0 or 1');
+        return (wanted === (facts.guru ? 1n : 0n)) === (at.symbol === '==');
       }
       default:
-        if (left.text.startsWith('CONFIG_')) return this.compareName(facts.config(left.text) ?? '', true);
+        if (left.text.startsWith('CONFIG_')) return this.compareConfig(left);
         return this.fail(left, EXPECTED_OPERAND, this.mightBeModulo(left) ? MODULO_HINT : this.spelling(left.text));
     }
   }
@@ -727,14 +729,57 @@ export class Preprocessor {
     return this.fail(at, 'wildcard not allowed with order comparison operators');
   }
 
-  private compareName(value: string, numberToo = false): boolean {
+  private compareName(value: string): boolean {
     const operator = this.equalityOperator();
     const right = this.expandedToken();
-    // SystemTap takes a bare number for the value of a configuration option too.
-    if (right.kind !== 'string' && !(numberToo && right.kind === 'number')) this.fail(right, 'expected string literal');
-    const pattern = right.kind === 'number' ? right.text : this.stringOperand(right);
-    return matchesWildcard(value, pattern) === (operator === '==');
+    if (right.kind !== 'string') this.fail(right, 'expected string literal');
+    return matchesWildcard(value, this.stringOperand(right)) === (operator === '==');
   }
+
+  private compareText(value: string): boolean {
+    const operator = this.equalityOperator();
+    const right = this.expandedToken();
+    if (right.kind !== 'string') this.fail(right, 'expected string literal');
+    return (value === this.stringOperand(right)) === (operator === '==');
+  }
+
+  /**
+   * Compares an option of the kernel's configuration with a text, which may have wildcards, or, as SystemTap does beyond
+   * its manual, in any order with a number or with another option.
+   */
+  private compareConfig(left: ScriptToken): boolean {
+    const value = this.options.facts.config(left.text) ?? '';
+    const at = this.expandedToken();
+    if (!isComparison(at.symbol)) this.fail(at, 'expected comparison operator');
+    const operator = at.symbol as Comparison;
+    const right = this.expandedToken();
+    if (right.kind === 'string') {
+      const pattern = this.stringOperand(right);
+      if (operator === '==') return matchesWildcard(value, pattern);
+      if (operator === '!=') return !matchesWildcard(value, pattern);
+      return this.fail(at, "expected '==' or '!='");
+    }
+    if (right.kind === 'number') {
+      const number = configNumber(value);
+      if (number === undefined) return this.fail(left, 'Config option value not a number');
+      const wanted = this.numberOperand(right);
+      return holds(number < wanted ? -1 : number > wanted ? 1 : 0, operator);
+    }
+    if (right.kind !== 'identifier' || !right.text.startsWith('CONFIG_')) {
+      return this.fail(right, 'expected string, number literal or other CONFIG_... as right side operand');
+    }
+    const other = this.options.facts.config(right.text) ?? '';
+    const [a, b] = [configNumber(value), configNumber(other)];
+    if (a === undefined || b === undefined) return holds(compareStrings(value, other), operator);
+    return holds(a < b ? -1 : a > b ? 1 : 0, operator);
+  }
+}
+
+/** The number that an option is set to; 0 where it isn't set, undefined for what is no number. */
+function configNumber(value: string): bigint | undefined {
+  if (value === '') return 0n;
+  const match = /^(-?)(0[xX][0-9a-fA-F]+|\d+)$/.exec(value);
+  return match ? BigInt(match[2]!) * (match[1] ? -1n : 1n) : undefined;
 }
 
 const MODULO_HINT = { hints: ['put a space between % and ( to take a remainder: %( opens a preprocessor conditional'] };

@@ -3,7 +3,7 @@
 //
 // Quirks kept from SystemTap's documents and behaviour: identifiers may hold `$`; `#` starts a comment except in `$#`
 // and `@#`; a number runs on through letters, so that `12abc` is one bad number and not two tokens; a backslash before
-// the end of a line continues a string.
+// the end of a line lets a string go on behind it.
 import type { SourceText, Span } from '@stapkit/pass';
 import { MAXIMUM_STRING } from '../diagnostics.js';
 import { ScriptToken, type TokenKind } from './token.js';
@@ -125,6 +125,7 @@ const STAR = 0x2a;
 const SLASH = 0x2f;
 const AT = 0x40;
 const BACKSLASH = 0x5c;
+const UNDERSCORE = 0x5f;
 const BRACE = 0x7b;
 const NEWLINE = 0x0a;
 
@@ -164,7 +165,7 @@ export class Scanner {
     }
     if (kind & WORD_START) return this.word(start);
     if (kind & DIGIT) {
-      const end = this.wordEnd(start + 1);
+      const end = this.numberEnd(start + 1);
       this.offset = end;
       return this.make('number', text.slice(start, end), start, end);
     }
@@ -208,6 +209,17 @@ export class Scanner {
     const { text } = this.source;
     let end = from;
     while (end < text.length && classOf(text.charCodeAt(end)) & WORD_PART) end += 1;
+    return end;
+  }
+
+  /** The end of a number: it runs on through letters, but not through `_` and `$`. */
+  private numberEnd(from: number): number {
+    const { text } = this.source;
+    let end = from;
+    for (; end < text.length; end++) {
+      const code = text.charCodeAt(end);
+      if (code === DOLLAR || code === UNDERSCORE || !(classOf(code) & WORD_PART)) break;
+    }
     return end;
   }
 

@@ -21,6 +21,8 @@ export class TokenStream implements TokenSupply {
   height = 0;
   /** Names of the globals and aliases declared so far, for messages about duplicates. */
   readonly globals = new Map<string, ScriptToken>();
+  /** Those of the globals that are private. */
+  readonly privates = new Set<string>();
   /** Where the last failure was. */
   failedAt: ScriptToken | undefined = undefined;
   private errors = 0;

@@ -44,9 +44,9 @@ test('escapes are those of C, and any other escaped character stands for itself'
   expect(stringValue('"\\q\\"\\\\\\e"')).toBe('q"\\e');
 });
 
-test('a backslash before the end of a line continues the string there', () => {
-  expect(stringValue('"a\\\nb"')).toBe('ab');
-  expect(stringValue('"a\\\r\nb"')).toBe('ab');
+test('a string that goes on behind a backslash at the end of a line holds that end', () => {
+  expect(stringValue('"a\\\nb"')).toBe('a\nb');
+  expect(stringValue('"a\\\r\nb"')).toBe('a\r\nb');
 });
 
 test('text outside ASCII is its UTF-8 bytes, and prints as itself again', () => {

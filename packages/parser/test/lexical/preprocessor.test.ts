@@ -99,7 +99,8 @@ test('conditions know every documented name', () => {
   expect(holds('CONFIG_X == "y"')).toBe(true);
   expect(holds('CONFIG_M == "[ym]"')).toBe(true);
   expect(holds('CONFIG_NONE == ""')).toBe(true);
-  expect(holds('CONFIG_X == 3')).toBe(false);
+  expect(holds('CONFIG_NONE == 3')).toBe(false);
+  expect(holds('CONFIG_X != CONFIG_M')).toBe(true);
   expect(holds('systemtap_v >= "4.8"')).toBe(true);
   expect(holds('systemtap_v <= "1.8"', { facts: { systemtapVersion: '1.8' } })).toBe(true);
   expect(holds('systemtap_privilege == "stapdev"')).toBe(true);
