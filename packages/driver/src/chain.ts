@@ -1,7 +1,7 @@
 // The thin driver's chain: passes 1 to 5 in order, each timed, each ended early by `-p`, resumed by `--from`.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import {
   coverageText,
   type Elaborated,
@@ -122,6 +122,7 @@ async function runPasses(
     current = { pass: 2, ir: elaborated };
   }
   if (current.pass === 2 && last > 2) {
+    tellMissingObjects(settings);
     // It may come from a file.
     const elaborated = options.hideGlobals ? withoutDisplay(current.ir) : current.ir;
     const pass: Pass<Elaborated, CModule> = translatePass(translateOptions(options));
@@ -190,6 +191,16 @@ async function tellCoverage({ options, io, reporter }: ChainSettings, all: reado
       const message = coverageText(coverage);
       reporter.report({ code: 'elaborate/coverage', severity: 'note', class: 'semantic', message });
     }
+  }
+}
+
+/** `-d` of a file that is not there, in SystemTap's words. */
+function tellMissingObjects({ options, io, reporter }: ChainSettings): void {
+  for (const object of options.objects) {
+    if (!object.includes('/') || existsSync(resolve(io.cwd, object))) continue;
+    const message = `missing unwind/symbol data for module '${object}'`;
+    const hints = ['there is no such file (-d)'];
+    reporter.report({ code: 'driver/missing-object', severity: 'warning', class: 'run', message, hints });
   }
 }
 

@@ -160,8 +160,8 @@ function toOptions(values: Values, env: Environment): StapOptions {
         ? { kind: 'file', path: values.operands[0]! }
         : undefined;
   checkTogether(values);
-  for (const key of ['o', 'r', 'emit', 'from', 'tmpdir', 'compatible', 'dump-after']) {
-    if (values.text(key) !== '') continue;
+  for (const key of ['c', 'd', 'I', 'l', 'L', 'o', 'r', 'emit', 'from', 'tmpdir', 'compatible', 'dump-after']) {
+    if (!values.all(key).includes('')) continue;
     throw usage('empty-value', `${key.length === 1 ? '-' : '--'}${key} needs a value: there is nothing behind it`);
   }
 

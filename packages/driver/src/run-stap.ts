@@ -1,4 +1,5 @@
 // One run of stap: chooses where to run, chains the passes, prints or runs what they give, and cleans up after itself.
+import { resolve } from 'node:path';
 import { INNER_PASSES } from '@stapkit/elaborator';
 import { DiagnosticError, nearestNames } from '@stapkit/pass';
 import { type ChainSettings, FAILURE_WORDS, runChain } from './chain.js';
@@ -20,10 +21,12 @@ import { type Reporter, reportOutputFault } from './reporter.js';
 /**
  * Runs what the options say.
  *
+ * @param given the command line; a build tree that it names (`-r`) may be relative
  * @returns the exit status
  * @throws DiagnosticError on a fault outside the passes, and the signal's reason when interrupted before pass 5
  */
-export async function runStap(options: StapOptions, io: CommandIo, reporter: Reporter): Promise<number> {
+export async function runStap(given: StapOptions, io: CommandIo, reporter: Reporter): Promise<number> {
+  const options = { ...given, ...(given.release?.includes('/') ? { release: resolve(io.cwd, given.release) } : {}) };
   checkInnerPass(options.dumpAfter);
   checkCompatible(options.compatible);
   const cache = cacheFolder(io.env);

@@ -101,6 +101,19 @@ test('-B reaches make, whose words are shown', async () => {
   expect(stderr).toContain('hint: make was given no-such-target (-B)');
 });
 
+test('files that options name are looked for from the folder of the command', async () => {
+  const work = scratchFolder();
+  mkdirSync(join(work, 'folder'));
+  const script = ['-e', 'probe begin { exit() }'];
+  const noTree = await stap(['-r', './folder', '-p4', ...script], { cwd: work });
+  expect(noTree.stderr).toContain(`"${join(work, 'folder')}" is not a kernel build folder: it holds no .config`);
+  const noObject = await stap(['-r', release, '-d', './none', '-d', './folder', '-p3', ...script], { cwd: work });
+  expect(noObject).toMatchObject({
+    status: 0,
+    stderr: "WARNING: missing unwind/symbol data for module './none'\n  hint: there is no such file (-d)\n",
+  });
+});
+
 test('a subcommand that is misspelt is told from a script', async () => {
   const work = scratchFolder();
   mkdirSync(join(work, 'folder'));

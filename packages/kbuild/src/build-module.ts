@@ -83,12 +83,14 @@ export async function buildModule(
 /** The architectures whose objects this package reads and writes. */
 const BITS_64 = new Set(['x86_64', 'arm64', 'powerpc', 'riscv']);
 
+/** What the kernel or staprun goes by. */
+const OWN_ENTRIES = /^(name|vermagic|stapkit_\w+)=/;
+
 function checkOptions(module: CModule, { kernel, name, instance, modinfo }: BuildOptions): void {
-  const bad = modinfo?.find((entry) => !/^[A-Za-z_]\w*=[^\0]*$/.test(entry) || /^(name|vermagic)=/.test(entry));
+  const bad = modinfo?.find((entry) => !/^[A-Za-z_]\w*=[^\0]*$/.test(entry) || OWN_ENTRIES.test(entry));
   if (bad !== undefined) {
-    throw new DiagnosticError(
-      buildError('bad-modinfo', `"${bad}" is no entry for a module's information: write NAME=VALUE`),
-    );
+    const why = OWN_ENTRIES.test(bad) ? 'the module makes that one itself' : 'write NAME=VALUE';
+    throw new DiagnosticError(buildError('bad-modinfo', `"${bad}" is no entry for a module's information: ${why}`));
   }
   if (name !== undefined && !isModuleName(name)) {
     throw new DiagnosticError(

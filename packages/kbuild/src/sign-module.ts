@@ -1,8 +1,8 @@
 // Signs a module with the kernel's own sign-file, for kernels that load only signed modules (CONFIG_MODULE_SIG_FORCE,
 // lockdown under secure boot). The key must be one that the kernel trusts, e.g. a machine owner key.
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { DiagnosticError } from '@stapkit/pass';
+import { DiagnosticError, systemWords } from '@stapkit/pass';
 import { buildError } from './diagnostics.js';
 import { type KernelBuild, kernelConfig } from './kernel-build.js';
 import { runTool } from './run-tool.js';
@@ -35,6 +35,19 @@ export async function signModule(
         hints: [`run: stap-prep ${kernel.release}`],
       }),
     );
+  }
+  for (const [what, file] of Object.entries({ key: signing.key, certificate: signing.certificate })) {
+    if (file.startsWith('pkcs11:')) continue;
+    try {
+      accessSync(file, constants.R_OK);
+    } catch (error) {
+      throw new DiagnosticError(
+        buildError(
+          'signing-failed',
+          `the ${what} "${file}" to sign the module with can't be read: ${systemWords(error)}`,
+        ),
+      );
+    }
   }
   const hash = signing.hash ?? kernelConfig(kernel)('CONFIG_MODULE_SIG_HASH') ?? 'sha256';
   const result = await runTool(tool, [hash, signing.key, signing.certificate, path], { signal });

@@ -180,6 +180,7 @@ int script_start(void) { runtime_say(stapkit_fn_symline(0)); return 0; }
     expect(modinfo(told.value!.path).name).toBe(told.value!.name);
     const bad = await buildModule(module, { ...options, modinfo: ['name=x'] }, quietContext());
     expect(bad.diagnostics).toMatchObject([{ code: 'kbuild/bad-modinfo' }]);
+    expect(bad.diagnostics[0]!.message).toContain('the module makes that one itself');
   });
 
   test('gets what -B tells make, which makes it another module', async () => {

@@ -34,16 +34,21 @@ test('a module is signed under the name that it gets', async () => {
   expect(readFileSync(plain.value!.path).includes('~Module signature')).toBe(false);
 });
 
-test('a key that does not fit gives sign-file’s words and no module', async () => {
+test('a key that is not there or does not fit is told, and gives no module', async () => {
   const outputFolder = temporaryFolder();
-  const signing = { key: join(keys, 'none.pem'), certificate };
-  const { value, diagnostics } = await buildModule(
-    moduleOf(kernel, greeting('signed')),
-    { ...options, outputFolder, signing },
-    quietContext(),
+  const sign = async (signing: BuildOptions['signing']) => {
+    const module = moduleOf(kernel, greeting('signed'));
+    const { value, diagnostics } = await buildModule(module, { ...options, outputFolder, signing }, quietContext());
+    expect(value).toBeUndefined();
+    expect(diagnostics).toMatchObject([{ code: 'kbuild/signing-failed' }]);
+    expect(readdirSync(outputFolder)).toEqual([]);
+    return diagnostics[0]!;
+  };
+  const none = join(keys, 'none.pem');
+  expect((await sign({ key: none, certificate })).message).toBe(
+    `the key "${none}" to sign the module with can't be read: no such file or directory`,
   );
-  expect(value).toBeUndefined();
-  expect(diagnostics).toMatchObject([{ code: 'kbuild/signing-failed' }]);
-  expect(diagnostics[0]?.detail?.join('\n')).toContain('none.pem');
-  expect(readdirSync(outputFolder)).toEqual([]);
+  expect((await sign({ key, certificate: none })).message).toContain(`the certificate "${none}"`);
+  // sign-file's own words.
+  expect((await sign({ key: certificate, certificate })).detail?.join('\n')).toContain(certificate);
 });

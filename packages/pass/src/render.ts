@@ -50,16 +50,17 @@ export function renderDiagnostic(diagnostic: Diagnostic, options: RenderOptions 
   const labelColor = diagnostic.severity === 'error' ? options.colors?.error : options.colors?.warning;
   const lines: string[] = [];
   const place = placeSuffix(diagnostic.span, texts, paintPart);
-  const head = diagnostic.bare ? `${diagnostic.message}.` : `${paint(labelColor, `${label}:`)} ${diagnostic.message}`;
+  const message = visible(diagnostic.message);
+  const head = diagnostic.bare ? `${message}.` : `${paint(labelColor, `${label}:`)} ${message}`;
   if (diagnostic.saw === undefined) lines.push(`${head}${place}`);
   else {
     // The colons stand below one another: `parse error: …` and `        saw: …`.
     const verb = diagnostic.saw.indexOf(':');
-    lines.push(head, `${' '.repeat(Math.max(0, label.length - verb))}${diagnostic.saw}${place}`);
+    lines.push(head, `${' '.repeat(Math.max(0, label.length - verb))}${visible(diagnostic.saw)}${place}`);
   }
   pushSource(lines, diagnostic.span, texts, label.length, paintPart);
   for (const related of diagnostic.related ?? []) {
-    lines.push(`        ${related.message}${placeSuffix(related.span, texts, paintPart)}`);
+    lines.push(`        ${visible(related.message)}${placeSuffix(related.span, texts, paintPart)}`);
     pushSource(lines, related.span, texts, label.length, paintPart);
   }
   for (const line of diagnostic.detail ?? []) lines.push(`    ${line}`);
@@ -117,7 +118,7 @@ function pushSource(
   if (!span) return;
   const text = texts.get(span.file);
   if (text === undefined) return;
-  const { source, column } = excerpt(lineAt(text, span.start), positionAt(text, span.start).column);
+  const { source, column } = excerpt(visible(lineAt(text, span.start)), positionAt(text, span.start).column);
   // The caret must stand below its character, so tabs before it are kept as tabs.
   const indent = source.slice(0, column - 1).replace(/[^\t]/g, ' ');
   const margin = `${' '.repeat(Math.max(0, labelWidth - 'source'.length))}source: `;
@@ -125,6 +126,11 @@ function pushSource(
   const [before, after] = [source.slice(0, column - 1), source.slice(column - 1 + token.length)];
   lines.push(`${margin}${before}${token && paint('token', token)}${after}`);
   lines.push(`${' '.repeat(margin.length)}${indent}${paint('caret', '^')}`);
+}
+
+/** Text of the user's as a terminal may get it: what would control it is shown as a sign of its own. */
+function visible(text: string): string {
+  return text.replace(/(?![\t\n]|\r$)\p{Cc}/gu, '\ufffd');
 }
 
 /** What stands where a message points: a name, number, string or sign. */

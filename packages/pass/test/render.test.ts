@@ -48,6 +48,21 @@ describe('renderDiagnostic', () => {
     expect(lines[1]?.slice(lines[2]?.indexOf('^')).slice(0, 4)).toBe('fooy');
   });
 
+  test('sends a terminal nothing that controls it', () => {
+    const hostile = 'probe begin { \x1b[2J\x9b }\r\n';
+    const span = { file: '<input>', start: 14, end: 15 };
+    const saw = "saw: junk '\x1b'";
+    expect(renderDiagnostic({ ...unresolved, saw, span }, { sources: [{ name: '<input>', text: hostile }] })).toBe(
+      [
+        "semantic error: unresolved function: identifier 'foo'",
+        "           saw: junk '\ufffd' at <input>:1:15",
+        '        source: probe begin { \ufffd[2J\ufffd }',
+        '                              ^',
+        '  hint: did you mean "bar"?',
+      ].join('\n'),
+    );
+  });
+
   test('paints the parts when colours are on, and only then', () => {
     const painted = renderDiagnostic(unresolved, { sources, colors: parseColors(undefined)! });
     // As SystemTap 4.8 paints it.

@@ -5,7 +5,7 @@ import { readdir } from 'node:fs/promises';
 import { DiagnosticError } from '@stapkit/pass';
 import { inUse, noStapkitModule, notLoaded } from './diagnostics.js';
 import { PROC_FOLDER } from './kernel-port.js';
-import { moduleName } from './locate-module.js';
+import { expectModuleName } from './locate-module.js';
 import type { ModulePort } from './module-port.js';
 import { moduleUsers } from './module-users.js';
 
@@ -26,7 +26,7 @@ export async function deleteModules(given: string, port: ModulePort, say: (line:
     }
     return;
   }
-  const name = moduleName(given);
+  const name = expectModuleName(given);
   if (!loaded.includes(name)) {
     throw new DiagnosticError(existsSync(`/sys/module/${name}`) ? noStapkitModule(name) : notLoaded(name));
   }

@@ -20,8 +20,17 @@ export function otherRelease(name: string, theirs: string, ours: string, detail:
   );
 }
 
-export function noModuleFile(path: string, reason: string): Diagnostic {
-  return runError('no-module-file', `unable to read the module "${path}": ${reason}`);
+/** @param here how to name a file of the current folder, where that may have been meant */
+export function noModuleFile(path: string, reason: string, here?: string): Diagnostic {
+  return runError('no-module-file', `unable to read the module "${path}": ${reason}`, {
+    ...(here === undefined ? {} : { hints: [`for the file in this folder: staprun ${here}`] }),
+  });
+}
+
+export function notAName(given: string): Diagnostic {
+  return runError('bad-name', `"${given}" is not the name of a loaded module`, {
+    hints: ['`lsmod` lists the modules that are loaded'],
+  });
 }
 
 export function notAModule(path: string): Diagnostic {

@@ -1,11 +1,11 @@
 // From MODULE on the command line to a file that can be loaded.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { release, tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { DiagnosticError, systemWords } from '@stapkit/pass';
 import { asRoot, isLent } from './as-root.js';
-import { inUse, noModuleFile, notAModule } from './diagnostics.js';
+import { inUse, noModuleFile, notAModule, notAName } from './diagnostics.js';
 import { moduleInfo, renameModule } from './modinfo.js';
 import type { ModuleFile, ModulePort } from './module-port.js';
 import { moduleUsers } from './module-users.js';
@@ -42,7 +42,7 @@ export async function locateModule(
 ): Promise<LocatedModule> {
   const given = options.module!;
   if (options.action === 'attach') {
-    const name = moduleName(given);
+    const name = expectModuleName(given);
     if (moduleUsers(name).length > 0) throw new DiagnosticError(inUse(name));
     return { module: { path: given, name }, port, async dispose() {} };
   }
@@ -59,7 +59,8 @@ export async function locateModule(
     return await renamed(bytes, info.name, port, file);
   } catch (error) {
     if (error instanceof DiagnosticError) throw error;
-    throw new DiagnosticError(noModuleFile(path, systemWords(error)));
+    const here = path === given || !existsSync(given) ? undefined : `./${given}`;
+    throw new DiagnosticError(noModuleFile(path, systemWords(error), here));
   } finally {
     await handle?.close();
   }
@@ -68,6 +69,13 @@ export async function locateModule(
 /** The kernel's name for a file or a name. */
 export function moduleName(given: string): string {
   return basename(given).replace(/\.ko$/, '').replaceAll('-', '_');
+}
+
+/** As moduleName. @throws DiagnosticError where no module can have such a name */
+export function expectModuleName(given: string): string {
+  const name = moduleName(given);
+  if (/^\w+$/.test(name)) return name;
+  throw new DiagnosticError(notAName(given));
 }
 
 async function renamed(

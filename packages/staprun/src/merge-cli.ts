@@ -1,4 +1,5 @@
 // The command `stap-merge`.
+import { statSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { type Diagnostic, DiagnosticError, renderDiagnostic, systemWords } from '@stapkit/pass';
 import { type GotOptions, getOptions } from '@stapkit/pass/options';
@@ -31,6 +32,7 @@ export async function mergeCommand(argv: readonly string[], io: MergeIo): Promis
     throw error;
   }
   const paths = got.operands;
+  if (got.values.get('o')?.includes('')) return show([usageError('empty-value', '-o needs the name of a file')]);
   const verbose = got.values.has('v');
   const outputName = got.values.get('o')?.at(-1) as string | undefined;
   const told = got.values.has('h') ? MERGE_USAGE : got.values.has('V') ? MERGE_VERSION : undefined;
@@ -54,6 +56,11 @@ export async function mergeCommand(argv: readonly string[], io: MergeIo): Promis
       return 0;
     }
     const name = outputName;
+    for (const path of paths) {
+      // Opening it would empty it before it is read.
+      if (isSameFile(path, name))
+        return show([usageError('output-is-input', `-o names "${path}", which is to be merged`)]);
+    }
     const fail = (error: unknown): never => {
       throw new DiagnosticError(outputFailed(name, systemWords(error)));
     };
@@ -69,5 +76,17 @@ export async function mergeCommand(argv: readonly string[], io: MergeIo): Promis
     if (error instanceof DiagnosticError) return show(error.diagnostics);
     if ((error as NodeJS.ErrnoException).code === 'EPIPE') return 1;
     throw error;
+  }
+}
+
+/** True where both names lead to one file; devices and pipes can be read and written at once. */
+function isSameFile(one: string, other: string): boolean {
+  const of = (path: string) => statSync(path, { throwIfNoEntry: false });
+  try {
+    const [a, b] = [of(one), of(other)];
+    return a !== undefined && b !== undefined && a.isFile() && a.dev === b.dev && a.ino === b.ino;
+  } catch {
+    // What is wrong with it is told when it is opened.
+    return false;
   }
 }

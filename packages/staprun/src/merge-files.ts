@@ -111,7 +111,9 @@ class FrameReader {
   async #fill(count: number): Promise<boolean> {
     while (this.#bytes.length - this.#at < count) {
       const piece = Buffer.allocUnsafe(Math.max(PIECE, count));
-      const { bytesRead } = await this.#handle.read(piece, 0, piece.length, null);
+      const { bytesRead } = await this.#handle.read(piece, 0, piece.length, null).catch((error: unknown) => {
+        throw new DiagnosticError(noBulkFile(this.#path, systemWords(error)));
+      });
       if (bytesRead === 0) return false;
       this.#offset += this.#at;
       this.#bytes = Buffer.concat([this.#bytes.subarray(this.#at), piece.subarray(0, bytesRead)]);

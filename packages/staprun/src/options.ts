@@ -101,12 +101,14 @@ export function readOptions(
       case 'u':
         break;
       case 'c':
+        if (value === '') complain('empty-value', '-c needs a command, not an empty word');
         options.command = value;
         break;
       case 'x':
         options.targetPid = number(1, 4_194_304);
         break;
       case 'o':
+        if (value === '') complain('empty-value', '-o needs the name of a file, not an empty word');
         options.outputName = value;
         break;
       case 'b':
@@ -205,17 +207,22 @@ function checkTogether(
   if (options.action === 'help' || options.action === 'version') return;
   const different = [...new Set(actions)];
   if (different.length > 1) complain('conflict', `${different.join(' and ')} exclude each other`);
-  if (options.module === undefined) {
+  if (options.module === undefined || options.module === '') {
     complain('no-module', 'need a module name or path to load', 'staprun MODULE.ko; `staprun -h` tells more');
   }
   if (options.daemon && options.outputName === undefined) complain('needs-output', '-D needs -o FILE');
-  if (options.fileSize !== undefined && options.outputName === undefined) complain('needs-output', '-S needs -o FILE');
+  if (options.fileSize !== undefined && options.outputName === undefined && !options.bulk) {
+    complain('needs-output', '-S needs -o FILE, or --bulk');
+  }
   if (options.bulk && options.json) complain('conflict', '--bulk and --json exclude each other');
   if (options.command !== undefined && options.targetPid !== undefined) {
     complain('conflict', '-c and -x exclude each other: both set target()');
   }
   if (options.command !== undefined && options.action !== 'run') {
     complain('conflict', `-c can't be used with ${different.join(' ')}`);
+  }
+  if (options.rename && (options.action === 'attach' || options.action === 'delete')) {
+    complain('conflict', `-R renames a module that is loaded now; it can't be used with ${different.join(' ')}`);
   }
   if (options.action === 'attach' && options.settings.length > 0) {
     complain('conflict', 'globals are set when a module is loaded, not with -A');

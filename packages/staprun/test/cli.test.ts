@@ -53,6 +53,19 @@ test('a module runs and its output comes', async () => {
   expect(ran.handlers.size).toBe(0);
 });
 
+test('a module that is named in a way that none can be, or as a file without its folder, is told', async () => {
+  for (const option of ['-A', '-d']) {
+    for (const name of ['..', 'a b']) {
+      const errors = expect.stringContaining(`ERROR: "${name}" is not the name of a loaded module\n`);
+      expect(await staprun(HELLO, [option, name])).toMatchObject({ status: 1, asked: [], errors });
+    }
+  }
+  // A file of the folder that tests run in.
+  const ran = await staprun(HELLO, ['package.json']);
+  expect(ran).toMatchObject({ status: 1, asked: [] });
+  expect(ran.errors).toContain('hint: for the file in this folder: staprun ./package.json');
+});
+
 test('-o writes to a file', async () => {
   const ran = await staprun(HELLO, ['-o', join(folder, 'log'), join(folder, 'hello.ko')]);
   expect(ran).toMatchObject({ status: 0, output: '' });

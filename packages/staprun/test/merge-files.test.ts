@@ -1,5 +1,5 @@
 // stap-merge over files that bulk mode has written.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { quietContext } from '@stapkit/pass';
@@ -76,6 +76,26 @@ test('other files are refused by name and place', async () => {
     errors: expect.stringContaining('no such file'),
   });
   expect(await merge()).toMatchObject({ status: 1, errors: expect.stringContaining('need the files to merge') });
+});
+
+test('a folder is told, and an output that is one of the inputs is not emptied', async () => {
+  expect(await merge(folder)).toMatchObject({
+    status: 1,
+    errors: `ERROR: unable to read "${folder}": it is a directory\n`,
+  });
+  const path = join(folder, 'input');
+  const link = join(folder, 'link');
+  writeFileSync(path, 'kept');
+  linkSync(path, link);
+  for (const name of [path, link]) {
+    expect(await merge('-o', name, path)).toEqual({
+      status: 1,
+      output: '',
+      errors: `ERROR: -o names "${path}", which is to be merged\n`,
+    });
+  }
+  expect(readFileSync(path, 'utf8')).toBe('kept');
+  expect(await merge('-o', '', path)).toMatchObject({ status: 1, errors: expect.stringContaining('name of a file') });
 });
 
 test('its command line is read as those of the other programs', async () => {

@@ -45,6 +45,16 @@ test('long options take their values both ways', () => {
   expect(read('--time 5 m').options.timeLimit).toBe(5000);
 });
 
+test('empty words, and options that say nothing together, are told', () => {
+  const told = (...argv: string[]) => readOptions(argv, {}).diagnostics.map(({ message }) => message);
+  expect(told('-c', '', 'm')).toEqual(['-c needs a command, not an empty word']);
+  expect(told('-o', '', 'm')).toEqual(['-o needs the name of a file, not an empty word']);
+  expect(told('')).toEqual(['need a module name or path to load']);
+  expect(told('-R', '-A', 'm')).toEqual(["-R renames a module that is loaded now; it can't be used with -A"]);
+  expect(told('-S', '1', 'm')).toEqual(['-S needs -o FILE, or --bulk']);
+  expect(told('-S', '1', '--bulk', 'm')).toEqual([]);
+});
+
 test('every option of the manual does something', () => {
   const values: Record<string, string> = {
     C: 'never',

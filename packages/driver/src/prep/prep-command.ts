@@ -47,7 +47,13 @@ async function run(argv: readonly string[], io: CommandIo, machine?: Machine): P
     return 0;
   }
   if (flags.manual !== undefined) {
-    const count = installManuals(flags.manual);
+    let count: number;
+    try {
+      count = installManuals(flags.manual);
+    } catch (error) {
+      io.stderr(`stap-prep: cannot write manual pages below ${flags.manual}: ${systemWords(error)}\n`);
+      return 1;
+    }
     await io.stdout(`${count} manual pages, and completion for bash and zsh, are below ${flags.manual}.\n`);
     return 0;
   }
@@ -152,6 +158,7 @@ function readArguments(argv: readonly string[]): Arguments {
     const named = [...operands, ...(kernel === undefined ? [] : [kernel])];
     const { suite } = flags;
     if (new Set(named).size > 1) return { fault: `one kernel at a time, not ${named.join(' and ')}` };
+    if (flags.manual === '') return { fault: '--manual needs the name of a folder' };
     if (flags.host && flags.vm) return { fault: '--host and --vm exclude each other' };
     if (suite !== undefined && !/^[a-z][\w./-]*$/.test(suite)) {
       return { fault: `"${suite}" is not a suite, such as bookworm-backports` };

@@ -229,6 +229,18 @@ describe('a mistake', () => {
     expect(err).not.toContain('    at ');
   });
 
+  test('of a folder for manual pages is told', async () => {
+    const machine = machineWith();
+    const file = join(machine.root, 'file');
+    writeFileSync(file, '');
+    expect(await stapPrep(machine, '--manual', file)).toEqual({
+      status: 1,
+      out: '',
+      err: `stap-prep: cannot write manual pages below ${file}: not a directory\n`,
+    });
+    expect(await stapPrep(machine, '--manual', '')).toMatchObject({ status: 1, out: '' });
+  });
+
   test('of a cache folder that is a file is told', async () => {
     const machine = machineWith(NO_MODULES);
     writeFileSync(machine.cacheFolder, '');
