@@ -1,5 +1,5 @@
 // What the guest may have to tell the user, in one place.
-import { type Diagnostic, DiagnosticError } from '@stapkit/pass';
+import { type Diagnostic, DiagnosticError, systemWords } from '@stapkit/pass';
 
 type Extra = Pick<Diagnostic, 'hints' | 'detail'>;
 
@@ -91,5 +91,5 @@ export const faults = {
 
 /** An error's own words. */
 export function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return systemWords(error);
 }
