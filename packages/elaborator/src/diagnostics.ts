@@ -181,6 +181,8 @@ export const messages = {
   // ------------------------------------------------------------------------------------------ probe points
   whileResolving: (token: Token, causes: readonly RelatedPlace[], hints: readonly string[] = []) =>
     error('probe-point', 'while resolving probe point', token, { related: causes, hints }),
+  whileRegistering: (token: Token, causes: readonly RelatedPlace[]) =>
+    error('probe-alias', 'while registering probe alias', token, { related: causes }),
   pointMismatch: (near: readonly string[], token: Token): RelatedPlace =>
     place(`probe point mismatch${similar(near)}`, token),
   pointTruncated: (next: readonly string[], token: Token): RelatedPlace =>

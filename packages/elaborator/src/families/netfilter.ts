@@ -29,28 +29,43 @@ const INET_PRIORITIES: Readonly<Record<string, number>> = {
   LAST: 2_147_483_647,
 };
 
-function priorityOf(text: string): number | undefined {
+/** Families of which the names of priorities may be used without guru mode: their own, as the manual says. */
+const PRIORITY_NAMES: Readonly<Record<string, RegExp>> = {
+  NFPROTO_IPV4: /^NF_IP_PRI_(\w+)$/,
+  NFPROTO_IPV6: /^NF_IP6_PRI_(\w+)$/,
+};
+
+/** What the manual does not name, but guru mode may: "any identifier or number" that has a meaning to the kernel. */
+const GURU_FAMILIES = ['NFPROTO_UNSPEC', 'NFPROTO_INET', 'NFPROTO_NETDEV'];
+const GURU_HOOKS = [...Object.values(HOOKS).flat(), 'NF_NETDEV_INGRESS'];
+const NUMBER = /^\d{1,3}$/;
+
+function priorityOf(text: string, protocol: string, guru: boolean): number | undefined {
   if (/^-?\d+$/.test(text)) {
     const value = Number(text);
     return value >= -2_147_483_648 && value <= 2_147_483_647 ? value : undefined;
   }
-  const name = /^NF_IP6?_PRI_(\w+)$/.exec(text)?.[1];
+  const name = (guru ? /^NF_IP6?_PRI_(\w+)$/ : PRIORITY_NAMES[protocol])?.exec(text)?.[1];
   return name === undefined ? undefined : INET_PRIORITIES[name];
 }
 
 function build(request: PointRequest): ReturnType<PointPattern['build']> {
   const protocol = request.string('pf') ?? '';
   const hook = request.string('hook') ?? '';
+  const { guru } = request;
+  const need = guru ? '' : '; need stap -g';
   const hooks = HOOKS[protocol];
-  if (!hooks) {
-    return { fault: `unsupported protocol family '${protocol}'`, near: () => Object.keys(HOOKS) };
+  if (!hooks && !(guru && (NUMBER.test(protocol) || GURU_FAMILIES.includes(protocol)))) {
+    return { fault: `unsupported netfilter protocol family "${protocol}"${need}`, near: () => Object.keys(HOOKS) };
   }
-  if (!hooks.includes(hook)) {
-    return { fault: `unrecognized hook name '${hook}' for protocol family '${protocol}'`, near: () => hooks };
+  if (!hooks?.includes(hook) && !(guru && (NUMBER.test(hook) || GURU_HOOKS.includes(hook)))) {
+    const fault = `unsupported netfilter hook "${hook}" for protocol family "${protocol}"${need}`;
+    return { fault, near: () => hooks ?? GURU_HOOKS };
   }
-  const priority = request.has('priority') ? priorityOf(request.string('priority') ?? '') : 0;
+  const priority = request.has('priority') ? priorityOf(request.string('priority') ?? '', protocol, guru) : 0;
   if (priority === undefined) {
-    return { fault: `unrecognized priority '${request.string('priority')}'` };
+    const text = request.string('priority') ?? '';
+    return { fault: `unsupported netfilter priority "${text}" for protocol family "${protocol}"${need}` };
   }
   const pointerTo = (name: string): number | 'long' => request.symbols.type(`struct ${name}`) ?? 'long';
   return [

@@ -13,6 +13,7 @@ function build(request: PointRequest): ReturnType<PointPattern['build']> {
   if (hertz !== undefined && (hertz < 1n || hertz > 1_000_000n)) return { fault: 'perf hz value out of range' };
   const process = request.string('process');
   const counter = request.string('counter');
+  if (counter === '') return { fault: 'missing perf probe counter component name' };
   return [
     {
       name: formatParts(request.parts),

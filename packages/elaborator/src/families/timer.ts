@@ -72,7 +72,7 @@ export const timerFamily: Family = {
       build(request) {
         const rate = request.number('hz');
         if (rate < 1n) return { fault: 'frequency must be greater than 0' };
-        if (rate > 1_000_000_000n) return { fault: 'frequency must not be greater than 1000000000' };
+        if (rate > 10_000n) return { fault: 'interval value out of range (100000, 86400000000000)' };
         return [
           {
             name: formatParts(request.parts),

@@ -1242,7 +1242,8 @@ export function bind(
       statements.push(blockOf(part.block, scope));
     }
     let condition: DraftExpression | undefined;
-    for (const { file, point } of derived.conditions) {
+    // The innermost alias's own comes first, as its prologue does.
+    for (const { file, point } of [...derived.conditions].reverse()) {
       scope.file = file;
       scope.mode = 'condition';
       const one = expression(point.condition!, scope);

@@ -135,6 +135,29 @@ function buildTree(ast: Ast, families: readonly Family[]): PointNode {
   return root;
 }
 
+/** The names of the user's aliases: they are words alone, so that no use of one could differ from its definition. */
+function checkAliases(ast: Ast, tokens: TokenNamer): Diagnostic[] {
+  const diagnostics: Diagnostic[] = [];
+  for (const file of ast.user) {
+    for (const declaration of file.declarations) {
+      if (declaration.kind !== 'probe-alias') continue;
+      for (const part of declaration.names.flatMap((name) => name.parts)) {
+        const cause = part.argument
+          ? `alias component ${part.name} contains illegal parameter`
+          : /^\*+$/.test(part.name)
+            ? 'invalid use of wildcard probe point component'
+            : undefined;
+        if (cause === undefined) continue;
+        diagnostics.push(
+          messages.whileRegistering(tokens.token(declaration), [messages.cause(cause, tokens.token(part))]),
+        );
+        break;
+      }
+    }
+  }
+  return diagnostics;
+}
+
 /** Where in the expansion a point stands: the aliases it came through. */
 interface Context {
   readonly declaration: ProbeDeclaration;
@@ -170,6 +193,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
   const diagnostics: Diagnostic[] = [];
   const coverage: PointCoverage[] = [];
   const results = { diagnostics, coverage };
+  diagnostics.push(...checkAliases(ast, options.tokens));
   const libraryFiles = new Set(ast.library);
   const isExhausted = errorLimit(diagnostics);
   let overLimit = false;
@@ -217,7 +241,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
       }
       return;
     }
-    if (part.name.includes('*') && !part.argument) {
+    if (part.name.includes('*')) {
       matchWildcard(parts, index, node, point, context, reasons, taken);
       return;
     }
@@ -301,12 +325,22 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
     const before = probes.length;
     const inner: Reason[] = [];
     const visit = (at: PointNode, path: readonly ProbePart[], name: string): void => {
-      for (const [key, child] of at.children) {
-        // A wildcard stands for names, never for arguments.
-        if (key.includes('(')) continue;
-        const full = name === '' ? key : `${name}.${key}`;
-        const replaced = [...path, { kind: 'probe-part', span: part.span, name: key } satisfies ProbePart];
-        if (glob.test(full)) {
+      for (const [key, child] of [...at.children].sort(([a], [b]) => (a < b ? -1 : 1))) {
+        // A wildcard stands for names, never for arguments: `timer.*(100)` is all those that take a number.
+        const wanted = part.argument ? `(${part.argument.kind})` : '';
+        const own = bareName(key);
+        if (key !== own && key !== `${own}${wanted}`) continue;
+        const full = name === '' ? own : `${name}.${own}`;
+        const replaced = [
+          ...path,
+          {
+            kind: 'probe-part',
+            span: part.span,
+            name: own,
+            ...(part.argument && key !== own ? { argument: part.argument } : {}),
+          } satisfies ProbePart,
+        ];
+        if (key === `${own}${wanted}` && glob.test(full)) {
           const text = formatParts([...taken, ...replaced, ...parts.slice(index + 1)]);
           const expanded: Context = {
             ...context,
@@ -316,7 +350,7 @@ export function deriveProbes(ast: Ast, options: DeriveOptions): DerivedProbes {
           };
           match(parts, index + 1, child, point, expanded, inner, [...taken, ...replaced]);
         }
-        if (deep) visit(child, replaced, full);
+        if (deep && key === own) visit(child, replaced, full);
       }
     };
     visit(node, [], '');

@@ -1,7 +1,14 @@
 import { parseScript } from '@stapkit/parser';
 import { expect, test } from 'vitest';
 import type { TracepointFacts } from '../../src/index.js';
-import { explain, listFunctions, listProbeAliases, listProbes, listProbeTypes } from '../../src/index.js';
+import {
+  explain,
+  formatElaborated,
+  listFunctions,
+  listProbeAliases,
+  listProbes,
+  listProbeTypes,
+} from '../../src/index.js';
 import { cleanly, elaborateText, kernel, matches } from '../helpers.js';
 
 const names = (text: string, library?: string): string[] =>
@@ -118,6 +125,11 @@ test('warns of more kernel.data points than there are debug registers', () => {
   expect(elaborateText(points(6)).diagnostics.map(({ message, severity }) => `${severity}: ${message}`)).toEqual([
     'warning: Too many hardware breakpoint probes: 6, and the processor has 4: keyword',
   ]);
+});
+
+test("an alias's own condition comes before that of its use", () => {
+  const script = cleanly('global x, y probe a = begin if (x) { } probe a if (y) { print(1) } probe end { x++ y++ }');
+  expect(formatElaborated(script)).toContain('begin if ((x) && (y))');
 });
 
 test('joins the conditions of points and aliases', () => {
