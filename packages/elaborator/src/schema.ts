@@ -295,7 +295,7 @@ export const ResolvedPoint: z.ZodType<ir.ResolvedPoint> = z.discriminatedUnion('
     address: Decimal.optional(),
     module: z.string().optional(),
     return: z.boolean(),
-    maxactive: z.int().positive().optional(),
+    maxactive: z.int().nonnegative().optional(),
     function: z.string().optional(),
     callers: z
       .array(

@@ -57,7 +57,7 @@ function fits(pattern: string, name: string): boolean {
   return new RegExp(`^${pattern.replaceAll('*', '.*')}$`).test(name);
 }
 
-const LINES = [place('vfs_read', 4, { line: 11 }), place('vfs_read', 8, { line: 14 })];
+const LINES = [place('vfs_read', 4, { line: 11, scope: 0 }), place('vfs_read', 8, { line: 14, scope: 0 })];
 
 const code: CodeSource = {
   has: (module) => module === undefined,
@@ -150,6 +150,24 @@ describe('functions', () => {
       ]);
     }
     expect(points('kernel.function("vfs_re*@fs/read_write.c:99")')[0]).toMatch('while resolving probe point');
+  });
+
+  test('a line without code, written with a wildcard, means the functions that span it', () => {
+    expect(points('kernel.function("*@fs/read_write.c:12").call')).toEqual([
+      `kernel.function("vfs_read@${FILE}:10").call vfs_read+0`,
+    ]);
+    expect(points('kernel.function("*@fs/read_write.c:15").call')[0]).toMatch('while resolving probe point');
+  });
+
+  test('maxactive goes from the default, 0, to 32767', () => {
+    expect(points('kernel.function("vfs_read").return.maxactive(0)')).toHaveLength(1);
+    expect(points('kprobe.function("vfs_read").return.maxactive(32767)')).toHaveLength(1);
+    for (const wrong of [-1, 32768]) {
+      const { diagnostics } = elaborateText(`probe kernel.function("vfs_read").return.maxactive(${wrong}) {}`, {
+        symbols,
+      });
+      expect(JSON.stringify(diagnostics)).toContain('maxactive value out of range [0,32767]');
+    }
   });
 
   test('a part that the compiler took out of a function is not probed', () => {

@@ -16,7 +16,14 @@ import { functionVariables } from '../code/place-variables.js';
 import type { CodeFunction, CodePlace, CodeSource, StatementQuery } from '../code-source.js';
 import { byLikeness } from '../similar.js';
 import type { FunctionFacts } from '../symbol-source.js';
-import type { BuiltPoint, Family, PointFault, PointPattern, PointRequest } from './family.js';
+import {
+  type BuiltPoint,
+  type Family,
+  MAXACTIVE_RANGE,
+  type PointFault,
+  type PointPattern,
+  type PointRequest,
+} from './family.js';
 
 /** What of a function is to be probed, by the suffix of the point. */
 type Suffix = '' | '.call' | '.exported' | '.inline' | '.return';
@@ -26,7 +33,7 @@ const WILD = /[*?[]/;
 function maxactiveOf(request: PointRequest): number | undefined | PointFault {
   if (!request.has('maxactive')) return undefined;
   const value = request.number('maxactive');
-  return value < 1n || value > 4096n ? { fault: 'maxactive value out of range [1,4096]' } : Number(value);
+  return value < 0n || value > 32_767n ? { fault: MAXACTIVE_RANGE } : Number(value);
 }
 
 /** The fault of a point that takes DWARF where there is none. */
@@ -146,7 +153,7 @@ function btfFunctions(
   }));
 }
 
-/** The functions of a pattern; a line narrows them to those that have code of it. */
+/** The functions of a pattern; a line narrows them to those that have code of it, or else around it. */
 function findFunctions(
   code: CodeSource,
   pattern: CodePattern,
@@ -162,10 +169,23 @@ function findFunctions(
   );
   if (declared.length > 0) return declared;
   const places = code.statements({ ...queryOf(pattern, module), lines, nearest: false });
-  const scopes = new Set(places.map((place) => `${place.module}\0${place.scope}`));
-  return found.filter((one) =>
-    [...one.entries, ...one.inlined].some((place) => scopes.has(`${place.module}\0${place.scope}`)),
-  );
+  const scopes = new Set(places.map(scopeOf));
+  const exact = found.filter((one) => [...one.entries, ...one.inlined].some((place) => scopes.has(scopeOf(place))));
+  if (exact.length > 0 || found.length === 0) return exact;
+  // A line without code, of a comment or a brace, lies in the function that spans it (stapprobes(3stap), EXAMPLES).
+  const last = new Map<string, number>();
+  for (const place of code.statements({ ...queryOf(pattern, module), lines: { kind: 'all' }, nearest: false })) {
+    if (place.line > (last.get(scopeOf(place)) ?? 0)) last.set(scopeOf(place), place.line);
+  }
+  return found.filter((one) => {
+    const end = Math.max(0, ...[...one.entries, ...one.inlined].map((place) => last.get(scopeOf(place)) ?? 0));
+    const asked = lines.kind === 'lines' ? lines.lines : [[one.line + lines.offset, one.line + lines.offset] as const];
+    return asked.some(([from, to]) => one.line <= to && from <= end);
+  });
+}
+
+function scopeOf(place: CodePlace): string {
+  return `${place.module}\0${place.scope}`;
 }
 
 function queryOf(pattern: CodePattern, module: string | undefined) {

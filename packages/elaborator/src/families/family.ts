@@ -140,6 +140,9 @@ export function formatArgument(argument: NumberLiteral | StringLiteral | undefin
   return argument.kind === 'number' ? `(${argument.value})` : `("${argument.value}")`;
 }
 
+/** What a `.maxactive` outside of its range, 0 for the default, is answered with. */
+export const MAXACTIVE_RANGE = 'maxactive value out of range [0,32767]';
+
 /** Prints parts as written: `kernel.function("vfs_read").call`. */
 export function formatParts(parts: readonly ProbePart[]): string {
   return parts.map((part) => part.name + formatArgument(part.argument)).join('.');

@@ -1,14 +1,21 @@
 // kprobe.* (stapprobes(3stap), DWARFLESS): functions by symbol alone. The kernel looks the symbol up when the module
 // is loaded, so a name that the symbol source lacks is fine unless it holds wildcards.
-import type { BuiltPoint, Family, PointFault, PointPattern, PointRequest } from './family.js';
+import {
+  type BuiltPoint,
+  type Family,
+  MAXACTIVE_RANGE,
+  type PointFault,
+  type PointPattern,
+  type PointRequest,
+} from './family.js';
 
 function buildKprobes(request: PointRequest, suffix: string, isReturn: boolean): readonly BuiltPoint[] | PointFault {
   const symbol = request.string('function') ?? '';
   const module = request.string('module');
   if (symbol === '') return { fault: 'empty function name' };
   const maxactive = request.has('maxactive') ? request.number('maxactive') : undefined;
-  if (maxactive !== undefined && (maxactive < 1n || maxactive > 4096n)) {
-    return { fault: 'maxactive value out of range [1,4096]' };
+  if (maxactive !== undefined && (maxactive < 0n || maxactive > 32_767n)) {
+    return { fault: MAXACTIVE_RANGE };
   }
   let names = [symbol];
   if (/[*?]/.test(symbol)) {

@@ -68,6 +68,7 @@ function build(request: PointRequest, event: ProcessPoint['event']): readonly Bu
   const pid = request.number('process');
   if (hasNumber && pid <= 0n) return { fault: `cannot probe pid ${pid}: Invalid pid` };
   if (hasNumber && pid >= 1n << 22n) return { fault: `cannot probe pid ${pid}: No such process` };
+  if (written === '') return { fault: 'empty module' };
   const path = written === undefined ? undefined : (request.symbols.executable?.(written) ?? written);
   const [first, ...rest] = request.parts;
   const parts =
