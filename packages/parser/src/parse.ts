@@ -2,7 +2,7 @@
 import { type Diagnostic, definePass, type Outcome, type Pass, type SourceText } from '@stapkit/pass';
 import type { Ast, ScriptFile } from './ast.js';
 import type { Macro, PreprocessorFacts } from './lexical/preprocessor.js';
-import type { ReferencedNames } from './names.js';
+import { dottedName, type ReferencedNames } from './names.js';
 import {
   type MacroFile,
   type ParseScriptOptions,
@@ -17,6 +17,8 @@ import { tokenize } from './tokenize.js';
 export interface LibraryFile {
   readonly name: string;
   readonly text: string;
+  /** What it defines, but another file of the library stands for: such functions and aliases are passed over. */
+  readonly overridden?: { readonly functions: readonly string[]; readonly probes: readonly string[] };
 }
 
 /** Where pass 1 finds tapset files: the parser itself touches no file system. */
@@ -91,7 +93,7 @@ export function parse(input: ParseInput): Outcome<Ast> {
       for (const found of input.library.filesFor(fresh)) {
         if (taken.has(found.name)) continue;
         taken.add(found.name);
-        reach.addLibrary(read(found, true));
+        reach.addLibrary(withoutOverridden(read(found, true), found));
       }
     }
   }
@@ -114,6 +116,19 @@ export function parse(input: ParseInput): Outcome<Ast> {
     value: { kind: 'ast', user, library, sources: [...sources.values()], arguments: [...(input.arguments ?? [])] },
     diagnostics,
   };
+}
+
+/** A library file without the functions and aliases that another one overrides. */
+function withoutOverridden(file: ScriptFile, { overridden }: LibraryFile): ScriptFile {
+  if (!overridden || overridden.functions.length + overridden.probes.length === 0) return file;
+  const functions = new Set(overridden.functions);
+  const probes = new Set(overridden.probes);
+  const declarations = file.declarations.filter(
+    (node) =>
+      !(node.kind === 'function' && !node.private && functions.has(node.name)) &&
+      !(node.kind === 'probe-alias' && node.names.every((name) => probes.has(dottedName(name)))),
+  );
+  return { ...file, declarations };
 }
 
 /** True where a text holds nothing but comments. */

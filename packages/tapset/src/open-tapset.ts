@@ -53,13 +53,15 @@ export interface Tapset extends ScriptLibrary {
 interface TapsetFile {
   /** The index's number in the search path, and its folder. */
   readonly number: number;
+  /** The subfolder's number, over all folders: less is more specific. */
+  readonly rank: number;
   readonly folder: string;
   readonly names: IndexedFile;
 }
 
 /**
- * Opens the tapset folders for one kernel. In each folder the version and architecture subfolders are searched too, and
- * a more specific file stands in for a less specific one of the same name.
+ * Opens the tapset folders for one kernel. In each folder the version and architecture subfolders are searched too:
+ * a function, global or macro of a more specific one overrides a less specific one, an alias has points of all of them.
  *
  * @returns the library; a folder that can't be read is a warning and counts as empty
  */
@@ -78,20 +80,16 @@ export async function openTapset(options: TapsetOptions): Promise<Outcome<Tapset
         ...(folder === shipped.folder ? { prebuilt: shipped.index, trusted: shipped.trusted === true } : {}),
       });
       const bySubfolder = groupBy(index.files, (file) => folderOf(file.path));
-      const seen = new Set<string>();
-      for (const subfolder of subfolders) {
-        for (const file of bySubfolder.get(subfolder) ?? []) {
-          const name = subfolder === '' ? file.path : file.path.slice(subfolder.length + 1);
-          if (seen.has(name)) continue;
-          seen.add(name);
-          files.push({ number, folder, names: file });
-        }
+      for (const [at, subfolder] of subfolders.entries()) {
+        const rank = number * subfolders.length + at;
+        for (const file of bySubfolder.get(subfolder) ?? []) files.push({ number, rank, folder, names: file });
       }
     } catch (error) {
       diagnostics.push(cannotReadFolder(folder, error));
     }
   }
-  return { value: libraryOf(files), diagnostics };
+  const overrides = options.folders.some((folder) => folder !== shipped.folder);
+  return { value: libraryOf(files, overrides), diagnostics };
 }
 
 function folderOf(path: string): string {
@@ -110,13 +108,13 @@ function groupBy<T>(items: readonly T[], key: (item: T) => string): Map<string, 
   return groups;
 }
 
-function libraryOf(files: readonly TapsetFile[]): Tapset {
+function libraryOf(files: readonly TapsetFile[], hasOverrides: boolean): Tapset {
   const scripts = files.filter((file) => file.names.path.endsWith('.stp'));
   const macroFiles = files.filter((file) => file.names.path.endsWith('.stpm'));
   // Made when they are first asked for: a script without library macros needs no table of macros.
   const functions = once(() => definers(scripts, (names) => names.functions));
   const globals = once(() => definers(scripts, (names) => names.globals));
-  const probes = once(() => definers(scripts, (names) => names.probes));
+  const probes = once(() => definers(scripts, (names) => names.probes, 'number'));
   const macros = once(() => definers(macroFiles, (names) => names.macros));
   const points = once(() => {
     const table = new DottedTree<Dotted>();
@@ -126,12 +124,18 @@ function libraryOf(files: readonly TapsetFile[]): Tapset {
     }
     return table;
   });
+  const overriddenIn = (file: TapsetFile): NonNullable<LibraryFile['overridden']> => ({
+    functions: file.names.functions.filter((name) => !functions().get(name)?.includes(file)),
+    probes: file.names.probes.filter((name) => !probes().get(name)?.includes(file)),
+  });
   const texts = new Map<TapsetFile, LibraryFile>();
   const read = (file: TapsetFile): LibraryFile => {
     let known = texts.get(file);
     if (!known) {
       const path = join(file.folder, file.names.path);
-      known = { name: path, text: decodeScript(readFileSync(path)) };
+      const text = decodeScript(readFileSync(path));
+      // What is shipped overrides nothing of its own; the tables take time.
+      known = { name: path, text, ...(hasOverrides ? { overridden: overriddenIn(file) } : {}) };
       texts.set(file, known);
     }
     return known;
@@ -182,17 +186,21 @@ function once<T>(make: () => T): () => T {
   };
 }
 
-/** Names → the files that define them, of the first folder that does: `-I` folders override what is shipped. */
+/**
+ * Names → the files that define them: of the first folder that does, so that `-I` folders override what is shipped, and
+ * of its most specific subfolder, where that makes a difference.
+ */
 function definers(
   files: readonly TapsetFile[],
   select: (names: IndexedFile) => readonly string[],
+  within: 'rank' | 'number' = 'rank',
 ): Map<string, TapsetFile[]> {
   const table = new Map<string, TapsetFile[]>();
   for (const file of files) {
     for (const name of select(file.names)) {
       const known = table.get(name);
       if (!known) table.set(name, [file]);
-      else if (known[0]!.number === file.number) known.push(file);
+      else if (known[0]![within] === file[within]) known.push(file);
     }
   }
   return table;

@@ -46,12 +46,42 @@ test('searches version and architecture folders, the most specific first', () =>
   ]);
 });
 
-test('a more specific file stands in for a less specific one of the same name', async () => {
-  write('a.stp', 'function f () { }');
-  write('6.1/a.stp', 'function g () { }');
+test('a function of a more specific folder overrides one of a less specific, whatever its file is called', async () => {
+  write('a.stp', 'function f () { return 1 }\nfunction g () { return f() }\nprobe p = begin { }');
+  write('6.1/a.stp', 'function f () { return 6 }\nprobe p = end { }');
   write('5.10/a.stp', 'function h () { }');
   const tapset = await open();
-  expect(tapset.names('function')).toEqual(['g']);
+  expect(tapset.names('function')).toEqual(['f', 'g']);
+  expect(tapset.filesFor(asking({ functions: ['f'] })).map((file) => file.name)).toEqual([join(folder, '6.1/a.stp')]);
+  const { value } = parse({
+    scripts: [{ name: 'x.stp', text: 'probe p { println(g()) }' }],
+    facts: { kernelRelease: '6.1.0-56-amd64', architecture: 'x86_64', config: () => undefined },
+    library: tapset,
+  });
+  const declared = value.library.flatMap((file) => file.declarations.map((node) => [node.kind, file.name]));
+  expect(declared).toHaveLength(4);
+  expect(declared).toEqual(
+    expect.arrayContaining([
+      ['function', join(folder, '6.1/a.stp')],
+      ['function', join(folder, 'a.stp')],
+      ['probe-alias', join(folder, '6.1/a.stp')],
+      ['probe-alias', join(folder, 'a.stp')],
+    ]),
+  );
+});
+
+test('a function of an -I folder takes the place of the shipped one, beside others of its file', async () => {
+  write('one/a.stp', 'function pid:long () { return 1 }');
+  const tapset = await open([join(folder, 'one'), tapsetFolder]);
+  const { value } = parse({
+    scripts: [{ name: 'x.stp', text: 'probe begin { println(execname(), pid()) }' }],
+    facts: { kernelRelease: '6.1.0-56-amd64', architecture: 'x86_64', config: () => undefined },
+    library: tapset,
+  });
+  const functions = value.library.flatMap((file) =>
+    file.declarations.flatMap((node) => (node.kind === 'function' ? [`${node.name} ${file.name}`] : [])),
+  );
+  expect(functions.filter((name) => name.startsWith('pid '))).toEqual([`pid ${join(folder, 'one/a.stp')}`]);
 });
 
 test('gives the files that define a name, of the first folder that does', async () => {
