@@ -84,20 +84,30 @@ export function summarizeText(text: string): Summary {
     else if (line.startsWith('#')) section = '';
     else if (line === '' || line.startsWith(' ')) continue;
     else if (section === 'globals') globals.push(line);
-    else if (section === 'functions') functions.push(line);
+    else if (section === 'functions') functions.push(withoutCopy(line));
     else if (section === 'probes') points.push(pointOf(line));
   }
-  return { globals, functions, points };
+  return { globals, functions: [...new Set(functions)], points };
 }
 
 function pointOf(line: string): Point {
   const [, name, chain] = /^(.*?) \/\* <- (.*) \*\/$/.exec(line) ?? [undefined, line, ''];
-  return { name: plainPoint(name!), chain: chain!.split(' <- ').reverse() };
+  return { name: plainPoint(name!), chain: chain!.split(' <- ').reverse().map(profileTimer) };
 }
 
-/** A point without what is told in other words: the sources' folder and the address of the code. */
+/** SystemTap names the copies that it makes of a function, one for each type that an argument is known to point to. */
+function withoutCopy(line: string): string {
+  return line.replace(/^__clone_probe_\d+_of___global_(\w+?)__overload_\d+:/, '$1:');
+}
+
+/** SystemTap shows the profiling timer by the perf event that it is made of. */
+function profileTimer(point: string): string {
+  return point.replace('perf.type(1).config(0).sample(1000000)', 'timer.profile');
+}
+
+/** A point without what is told in other words: the sources' folder, the address of the code. */
 function plainPoint(point: string): string {
-  return point
+  return profileTimer(point)
     .replace(/ \/\* pc=.*? \*\//g, '')
     .replace(/@(?:\/build\/[^":]*?linux-[^/"]*\/|\/[^":]*?\/linux-[\d.]+\/)?(?:\.\/)?/g, '@');
 }
@@ -183,16 +193,25 @@ function differing(theirs: readonly string[], ours: readonly string[]): string[]
   return lines;
 }
 
-/** Compares two texts of pass 2; undefined where they say the same of the script itself. */
-export function compareAnswers(example: ExampleScript, ours: string, theirs: string): Difference | undefined {
-  const script = readFileSync(join(EXAMPLES_FOLDER, example.name), 'latin1');
+/**
+ * Compares two texts of pass 2; undefined where they say the same of the script itself.
+ *
+ * @param script its text
+ * @param words its arguments, the script's name among them
+ */
+export function compareAnswers(
+  script: string,
+  words: readonly string[],
+  ours: string,
+  theirs: string,
+): Difference | undefined {
   const [here, there] = [summarizeText(ours), summarizeText(theirs)];
   const own = (list: readonly string[], names: ReadonlySet<string>): string[] =>
     list.filter((line) => names.has(nameOf(line)));
   const globals = declared(script, 'global');
   const functions = declared(script, 'function');
-  const ourPoints = ownPoints(here.points, script, example.words);
-  const theirPoints = ownPoints(there.points, script, example.words);
+  const ourPoints = ownPoints(here.points, script, words);
+  const theirPoints = ownPoints(there.points, script, words);
   const parts: readonly (readonly [string, string[]])[] = [
     ['globals', differing(own(there.globals, globals), own(here.globals, globals))],
     ['functions', differing(own(there.functions, functions), own(here.functions, functions))],

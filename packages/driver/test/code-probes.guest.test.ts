@@ -92,6 +92,24 @@ test('a range of lines, and the nearest line with code, are listed as lines', ()
   expect(lines(`:${gap}").nearest`)).toEqual([gap]);
 });
 
+test('lines that are probed together have places of their own, each hit once as a process runs through it', async () => {
+  writeFileSync(
+    join(folder, 'places.stp'),
+    `global hits
+    probe kernel.statement("do_nanosleep@kernel/time/hrtimer.c:*") {
+      if (pid() == target()) hits[addr(), pp()] <<< 1
+    }
+    probe end { foreach ([at, point] in hits) printf("%x %d %s\\n", at, @count(hits[at, point]), point) }`,
+  );
+  stap(['-p4', '-m', 'places', join(folder, 'places.stp')]);
+  const lines = (await shell('$S $D/places.ko -c "sleep 0.01"')).trim().split('\n');
+  const hits = lines.map((line) => /^([0-9a-f]+) (\d+) kernel\.statement\("do_nanosleep@.*:(\d+)"\)$/.exec(line)!);
+  expect(hits).not.toContain(null);
+  expect(hits.length).toBeGreaterThan(8);
+  expect(new Set(hits.map(([, address]) => address)).size).toBe(hits.length);
+  expect(new Set(hits.map(([, , , line]) => line)).size).toBe(hits.length);
+});
+
 test('a run with --json says how much of a function is probed', () => {
   const script = 'probe kernel.function("rw_verify_area@fs/read_write.c").call { exit() }';
   const events = stap(['--json', '-e', script])

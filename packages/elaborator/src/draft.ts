@@ -187,6 +187,8 @@ export interface DraftPlace {
   readonly size: 1 | 2 | 4 | 8;
   readonly signed: boolean;
   readonly bits?: { readonly offset: number; readonly width: number };
+  /** The kernel's memory by the words of the source, `@kderef`, whatever its address. */
+  readonly kernelOnly?: true;
 }
 
 interface ExpressionBase extends Base {

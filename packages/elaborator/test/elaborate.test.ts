@@ -169,6 +169,18 @@ test('holds embedded expressions to the privilege level too', () => {
   );
 });
 
+test("holds what is known to be the kernel's memory to the privilege level", () => {
+  const library = 'function kernel_byte (at) { return @kderef(1, at) }\nfunction reads (at) { return kernel_byte(at) }';
+  const refused = (text: string) => elaborateText(text, { library, privilege: 'stapusr' }).messages;
+  expect(refused('probe begin { print(reads(1)) }')).toEqual([
+    "function may not be used when --privilege=stapusr is specified: identifier 'kernel_byte'",
+  ]);
+  expect(refused('function unused () { return kernel_byte(1) } probe begin { print(1) }')).toEqual([]);
+  // Where a pointer points to is seen when the handler runs.
+  expect(refused('probe begin { print(@cast(1, "file", "kernel")->flags) }')).toEqual([]);
+  expect(elaborateText('probe begin { print(reads(1)) }', { library, privilege: 'stapsys' }).messages).toEqual([]);
+});
+
 test('takes && and || and ?: as statements for branches, whose calls need give no value', () => {
   const rest = 'function f() { print(1) } function g() { print(2) } probe end { i++ }';
   for (const unoptimized of [false, true]) {

@@ -10,9 +10,8 @@ import { DW_AT, DW_TAG } from '../dwarf/constants.js';
 import type { Die } from '../dwarf/die.js';
 import { type FrameTable, frameTables } from '../dwarf/frame.js';
 import { linkageName, qualifiedName, scopesAt, subprogramAt } from '../dwarf/functions.js';
-import { type LineTable, ROW_END, ROW_STATEMENT } from '../dwarf/line.js';
 import type { DebugInfoOffset } from '../dwarf/offsets.js';
-import { entryAddress, rangesOf } from '../dwarf/ranges.js';
+import { entryAddress } from '../dwarf/ranges.js';
 import type { Unit } from '../dwarf/unit.js';
 import { STB_GLOBAL, STT_FUNC } from '../elf/constants.js';
 import { globSource, toKey } from '../io/parts-file.js';
@@ -27,6 +26,7 @@ import type {
   CodeSource,
   StatementQuery,
 } from './code-types.js';
+import { apart, type LineStart, lineStarts } from './line-starts.js';
 
 /** How the compiler names a part that it took out of a function. */
 const PART = /\.part\.\d+/;
@@ -289,18 +289,17 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
           if (!wanted) {
             // An inlined copy has no line of its own for its head, though the compiler may have noted one.
             const own = rows.filter((row) => row.line !== found.line);
-            for (const row of about.inline && own.length > 0 ? own : rows) add(row.address, row.line);
+            for (const row of apart(about.inline && own.length > 0 ? own : rows)) add(row.address, row.line);
             continue;
           }
-          for (const [from, to] of wanted) {
-            let hits = rows.filter((row) => from <= row.line && row.line <= to);
-            if (hits.length === 0 && query.nearest && from === to) {
-              const [near] = nearestTo(from, rows);
-              // The line stays the one that was asked for, as the probe's name has it.
-              hits = rows.filter((row) => row.line === near).map((row) => ({ ...row, line: from }));
-            }
-            for (const row of hits) add(row.address, row.line);
-          }
+          const hits = wanted.flatMap(([from, to]) => {
+            const within = rows.filter((row) => from <= row.line && row.line <= to);
+            if (within.length > 0 || !query.nearest || from !== to) return within;
+            const [near] = nearestTo(from, rows);
+            // The line stays the one that was asked for, as the probe's name has it.
+            return rows.filter((row) => row.line === near).map((row) => ({ ...row, line: from }));
+          });
+          for (const row of apart([...new Set(hits)])) add(row.address, row.line);
         }
       }
     }
@@ -512,43 +511,6 @@ export function codeSource(files: CodeFiles): Omit<CodeSource, 'variables' | 'va
 function firstLine(die: Die): number {
   const address = entryAddress(die);
   return (address === undefined ? undefined : die.unit.lines()?.rowAt(address)?.line) ?? 0;
-}
-
-/** A line's code begins here. */
-interface LineStart {
-  readonly address: bigint;
-  readonly line: number;
-}
-
-/**
- * Where code of lines begins in a function's copy: for each line one place, the first at which a statement of it begins, or,
- * where the compiler mixed it so far with others that no statement begins with it, the first of its code.
- *
- * @param path the function's file
- * @param from the first line that is the function's
- * @param end the first line behind it: what was inlined into it from the same file has other lines
- */
-function lineStarts(die: Die, table: LineTable, path: string, from: number, end: number): LineStart[] {
-  const ranges = rangesOf(die);
-  if (ranges.length === 0) return [];
-  const files = new Set<number>();
-  table.files.forEach((file, index) => {
-    if (file?.path === path) files.add(index);
-  });
-  const starts = new Map<number, { address: bigint; isStatement: boolean }>();
-  for (let index = 0; index < table.rowCount; index++) {
-    const line = table.lines[index]!;
-    if (line < from || line >= end || !files.has(table.fileNumbers[index]!)) continue;
-    const flags = table.flags[index]!;
-    const address = table.addresses[index]!;
-    if ((flags & ROW_END) !== 0 || !ranges.some((range) => range.start <= address && address < range.end)) continue;
-    const isStatement = (flags & ROW_STATEMENT) !== 0;
-    const known = starts.get(line);
-    const better =
-      !known || (isStatement === known.isStatement ? address < known.address : isStatement && !known.isStatement);
-    if (better) starts.set(line, { address, isStatement });
-  }
-  return [...starts].map(([line, { address }]) => ({ address, line })).sort((a, b) => a.line - b.line);
 }
 
 /** The entries below a function's copy that are its own: blocks are looked into, other functions' copies are not. */

@@ -210,6 +210,7 @@ test('each line of a function has one place, in its own code', async () => {
   );
   const numbers = all.map((one) => one.line);
   expect(new Set(numbers).size).toBe(numbers.length);
+  expect(new Set(all.map((one) => one.address)).size).toBe(all.length);
   expect(Math.min(...numbers)).toBeGreaterThanOrEqual(18);
   expect(Math.max(...numbers)).toBeLessThanOrEqual(25);
 });

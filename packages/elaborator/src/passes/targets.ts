@@ -378,7 +378,13 @@ class Walker {
       this.fail('size must be 1, 2, 4 or 8', this.binder.tokens.token(node.size));
     }
     const address = this.binder.expression(node.address, this.scope);
-    return { address, space: node.space, size, signed: false };
+    return {
+      address,
+      space: node.space,
+      size,
+      signed: false,
+      ...(node.space === 'kernel' ? { kernelOnly: true } : {}),
+    };
   }
 
   /** The memory that an assignment goes to. */

@@ -13,6 +13,8 @@ export interface Usage {
   readonly pure: ReadonlySet<FunctionSymbol>;
   /** Embedded C that stands for a value. */
   readonly embedded: ReadonlySet<Extract<DraftExpression, { kind: 'embedded' }>>;
+  /** Variables of the kernel, and its memory where the source names it so, with the function that has it. */
+  readonly kernel: ReadonlyMap<DraftExpression, FunctionSymbol | undefined>;
 }
 
 /**
@@ -27,7 +29,9 @@ export function collectUsage(draft: Draft): Usage {
   const globalWrites = new Set<GlobalSymbol>();
   const reached = new Set<FunctionSymbol>();
   const embedded = new Set<Extract<DraftExpression, { kind: 'embedded' }>>();
+  const kernel = new Map<DraftExpression, FunctionSymbol | undefined>();
   const work: FunctionSymbol[] = [];
+  let inside: FunctionSymbol | undefined;
 
   function reach(symbol: FunctionSymbol): void {
     for (let at: FunctionSymbol | undefined = symbol; at && !reached.has(at); at = at.fallback) {
@@ -85,6 +89,13 @@ export function collectUsage(draft: Draft): Usage {
       case 'embedded':
         embedded.add(node);
         for (const pragma of node.pragmas) globalPragma(pragma);
+        break;
+      case 'load':
+      case 'store':
+        if (node.place.kernelOnly) kernel.set(node, inside);
+        break;
+      case 'context':
+        if (node.source.kind === 'symbol-address' || node.source.kind === 'per-cpu-base') kernel.set(node, inside);
         break;
       default:
     }
@@ -146,11 +157,12 @@ export function collectUsage(draft: Draft): Usage {
     statement(probe.body);
   }
   for (let symbol = work.pop(); symbol; symbol = work.pop()) {
+    inside = symbol;
     for (const parameter of symbol.parameters) localWrites.add(parameter);
     for (const pragma of symbol.embedded?.pragmas ?? []) globalPragma(pragma);
     statement(symbol.body);
   }
-  return { localReads, localWrites, globalReads, globalWrites, reached, pure: findPure(reached), embedded };
+  return { localReads, localWrites, globalReads, globalWrites, reached, pure: findPure(reached), embedded, kernel };
 }
 
 /** A function is pure unless it, or what it calls, is seen to do something; recursion alone does nothing. */
