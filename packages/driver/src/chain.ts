@@ -11,7 +11,7 @@ import {
   summarizeElaborated,
 } from '@stapkit/elaborator';
 import { type BuildOptions, buildPass, compileHeaders, findKernelBuild, openRuntime } from '@stapkit/kbuild';
-import { type ParseInput, parsePass } from '@stapkit/parser';
+import { type Ast, type ParseInput, parsePass } from '@stapkit/parser';
 import {
   DiagnosticError,
   hasErrors,
@@ -25,6 +25,7 @@ import {
 import { openTapset, type Tapset } from '@stapkit/tapset';
 import { type CModule, type TranslateOptions, translatePass } from '@stapkit/translator';
 import { askAt } from './ask.js';
+import { checkGlobals } from './check-globals.js';
 import { packageFolder } from './folders.js';
 import type { CompileHeaders } from './header-types.js';
 import type { CommandIo } from './io.js';
@@ -48,9 +49,12 @@ export interface ChainSettings {
   readonly reporter: Reporter;
 }
 
-/** The chain's end: the last result, or undefined where a pass failed; `failed` is that pass's number. */
+/**
+ * The chain's end: the last result, or undefined where a pass failed; `failed` is that pass's number. `globals` are those
+ * of `-G` that are to be set when the module is loaded.
+ */
 export type ChainResult =
-  | { readonly intermediate: Intermediate; readonly failed?: undefined }
+  | { readonly intermediate: Intermediate; readonly globals: StapOptions['globals']; readonly failed?: undefined }
   | { readonly intermediate?: undefined; readonly failed: number };
 
 /** The words after `Pass N:` when a pass fails (stap(1), error::passN). */
@@ -89,30 +93,33 @@ async function runPasses(
   const { options, io } = settings;
   const last = Math.min(options.lastPass, 4);
   let current: Intermediate;
+  let ast: Ast | undefined;
+  let { globals } = options;
 
   if (start) current = start;
   else {
     const scripts = await readScripts(options, io);
     settings.reporter.addSources(scripts);
-    const ast = await timed(
+    const parsed = await timed(
       settings,
       1,
       async (context) => parsePass.run(await frontEnd.parseInput(scripts, context), context),
       parsePass.summarize,
     );
-    if (!ast) return { failed: 1 };
-    current = { pass: 1, ir: ast };
+    if (!parsed) return { failed: 1 };
+    current = { pass: 1, ir: parsed };
   }
   settings.reporter.addSources('sources' in current.ir ? current.ir.sources : []);
 
   if (current.pass === 1 && last > 1) {
-    const ast = current.ir;
+    const parsed = current.ir;
+    ast = parsed;
     const elaborated = await timed(
       settings,
       2,
       async (context) => {
         const pass = elaboratePass(await frontEnd.elaborateOptions(context));
-        const outcome = await frontEnd.withSymbols(context, () => pass.run(ast, context));
+        const outcome = await frontEnd.withSymbols(context, () => pass.run(parsed, context));
         return options.hideGlobals && outcome.value ? { ...outcome, value: withoutDisplay(outcome.value) } : outcome;
       },
       summarizeElaborated,
@@ -120,6 +127,13 @@ async function runPasses(
     if (!elaborated) return { failed: 2 };
     await tellCoverage(settings, elaborated.coverage ?? []);
     current = { pass: 2, ir: elaborated };
+  }
+  if (current.pass === 2) {
+    const { value, diagnostics } = checkGlobals(options, current.ir, ast);
+    const errorsBefore = settings.reporter.errorCount();
+    for (const diagnostic of diagnostics) settings.reporter.report(diagnostic);
+    if (settings.reporter.errorCount() > errorsBefore) return { failed: 2 };
+    globals = value;
   }
   if (current.pass === 2 && last > 2) {
     tellMissingObjects(settings);
@@ -162,7 +176,7 @@ async function runPasses(
     if (!built) return { failed: 4 };
     current = { pass: 4, ir: built };
   }
-  return { intermediate: current };
+  return { intermediate: current, globals };
 }
 
 /** What the command line says of pass 3. */

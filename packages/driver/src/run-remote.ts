@@ -7,6 +7,7 @@ import { OutputFiles } from '@stapkit/staprun';
 import { quote } from 'shell-quote';
 import { type ChainResult, type ChainSettings, runChain } from './chain.js';
 import { packageFolder } from './folders.js';
+import type { StapOptions } from './options.js';
 import { hostArchitecture } from './place.js';
 import { Interrupted } from './process-io.js';
 import {
@@ -32,6 +33,7 @@ interface RemoteKernel {
 /** A module that was built for a machine's kernel. */
 interface Prepared extends RemoteKernel {
   readonly path: string;
+  readonly globals: StapOptions['globals'];
 }
 
 /** A machine to which all has been copied. */
@@ -41,8 +43,8 @@ interface Copied extends Prepared {
 }
 
 export interface RemoteRun {
-  /** staprun's words for a module that lies at the path. */
-  staprunWords(module: string): string[];
+  /** staprun's words for a module that lies at the path, and the globals that it is loaded with. */
+  staprunWords(module: string, globals: StapOptions['globals']): string[];
   /** Says that the chain failed; returns the exit status. */
   failed(result: ChainResult): number;
 }
@@ -68,20 +70,20 @@ export async function runRemotes(settings: Omit<ChainSettings, 'place'>, run: Re
     );
     await checkRelease(options.release, asked, settings.cache);
     const kernels = new Map(asked.map((kernel) => [kernel.host.name, kernel]));
-    const modules = new Map<string, string>();
+    const modules = new Map<string, Pick<Prepared, 'path' | 'globals'>>();
     for (const kernel of asked) {
       if (modules.has(kernel.release)) continue;
       const built = await build(settings, kernel);
-      if (built.intermediate?.pass !== 4) return run.failed(built);
-      modules.set(kernel.release, built.intermediate.ir.path);
+      if (built.failed !== undefined || built.intermediate.pass !== 4) return run.failed(built);
+      modules.set(kernel.release, { path: built.intermediate.ir.path, globals: built.globals });
     }
     if (options.lastPass < 5) {
-      await settings.io.stdout([...modules.values()].map((path) => `${path}\n`).join(''));
+      await settings.io.stdout([...modules.values()].map(({ path }) => `${path}\n`).join(''));
       return 0;
     }
     const prepared = hosts.map((host): Prepared => {
       const kernel = kernels.get(host.name)!;
-      return { ...kernel, path: modules.get(kernel.release)! };
+      return { ...kernel, ...modules.get(kernel.release)! };
     });
     return await runAll(settings, await copyToAll(settings, prepared), run);
   } finally {
@@ -197,7 +199,7 @@ async function runAll(
         const prefix = prefixOf(machine.host, index, settings, machines.length);
         const output = lineWriter(prefix, async (bytes) => void (await (file ? file.write(bytes) : io.stdout(bytes))));
         const errors = lineWriter(prefix, (bytes) => io.stderr(bytes.toString('utf8')));
-        const words = ['-r', `${index}:${machine.host.uri}`, ...run.staprunWords(moduleOver(machine))];
+        const words = ['-r', `${index}:${machine.host.uri}`, ...run.staprunWords(moduleOver(machine), machine.globals)];
         return runOne(settings, machine, words, output, errors);
       }),
     );

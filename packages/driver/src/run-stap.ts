@@ -71,7 +71,7 @@ async function runElsewhere(options: StapOptions, cache: string, io: CommandIo, 
     const status = await runRemotes(
       { options, cache, temporary, io, reporter },
       {
-        staprunWords: (path) => staprunArguments(staprunOptions, { path }),
+        staprunWords: (path, globals) => staprunArguments({ ...staprunOptions, globals }, { path }),
         failed: (result) => {
           isBuilt = false;
           tellFailure(result.failed!, reporter);
@@ -129,7 +129,7 @@ async function runPasses(settings: ChainSettings, start: Intermediate | undefine
     return 0;
   }
   if (intermediate.pass !== 4) throw new Error('stapkit bug: the chain ended before pass 4');
-  return await runLastPass(settings, intermediate.ir);
+  return await runLastPass({ ...settings, options: { ...options, globals: result.globals } }, intermediate.ir);
 }
 
 /** What `-p1` to `-p4` print: the script parsed (with `-v` the tapset's files in use, too), the script elaborated (with `-v` its bodies, too), the C, the module's path (stap(1)). */

@@ -41,7 +41,7 @@ describe('what a run is given', () => {
       '-G',
       'n=42',
       '-G',
-      's=a text',
+      's=a "quoted text", voilà',
       '-I',
       folder,
       '-E',
@@ -53,7 +53,7 @@ describe('what a run is given', () => {
       'one',
       '2',
     );
-    expect(ended).toMatchObject({ status: 0, stdout: '42 a text 5 one 2\nmore\n', stderr: '' });
+    expect(ended).toMatchObject({ status: 0, stdout: '42 a "quoted text", voilà 5 one 2\nmore\n', stderr: '' });
     const limited = await vm(
       '-DMAXACTION_INTERRUPTIBLE=3',
       '-e',

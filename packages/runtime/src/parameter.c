@@ -4,8 +4,8 @@
  *
  *   insmod x.ko set="MAXACTION=5000,count=3,name=value of a string"
  *
- * A backslash takes away the meaning of a comma, an equals sign or a backslash after it. Names of limits are tried
- * first; a global of the same name is reached with `global.NAME`.
+ * A backslash takes away the meaning of a comma, an equals sign or a backslash after it; `\xHH` is a byte. Names of
+ * limits are tried first; a global of the same name is reached with `global.NAME`.
  */
 #include <linux/ctype.h>
 #include <linux/moduleparam.h>
@@ -111,6 +111,14 @@ static char *take_word(char **text, char stop, bool *stopped)
 
 	*stopped = false;
 	while (*from) {
+		int length = 0;
+		u8 byte;
+
+		if (sscanf(from, "\\x%2hhx%n", &byte, &length) == 1 && length == 4) {
+			*to++ = byte;
+			from += length;
+			continue;
+		}
 		if (*from == '\\' && from[1]) {
 			from++;
 		} else if (*from == stop) {

@@ -150,6 +150,11 @@ class StaprunCommand {
         const { expectSystemModule, expectSystemName } = await import('./privilege.js');
         await (located.file ? expectSystemModule(located.file) : expectSystemName(options.module!));
       }
+      const { info } = located;
+      if (info && options.settings.length > 0) {
+        const { checkSettings } = await import('./check-settings.js');
+        options.settings = checkSettings(options.settings, info);
+      }
       return await this.#runLocated(located, cleanups);
     } finally {
       for (const cleanup of cleanups.reverse()) await cleanup();

@@ -45,6 +45,14 @@ export function noLoader(): Diagnostic {
   });
 }
 
+/** The kernel takes no parameter of such a length. */
+export function tooMuchSet(length: number, most: number): Diagnostic {
+  return usageError(
+    'bad-setting',
+    `what is to be set takes ${length} bytes; the kernel takes ${most} when it loads a module`,
+  );
+}
+
 /** What a refusal to load was about: the kernel's error code, as far as insmod's words tell it. */
 export type RefusalReason =
   | 'format'

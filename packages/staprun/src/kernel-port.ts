@@ -136,10 +136,13 @@ export function kernelBuildId(notes: Buffer): string | undefined {
   return undefined;
 }
 
-/** The kernel splits its parameters at blanks, and takes a value in double quotes as one (lib/cmdline.c, next_arg). */
-function quoteParameter(parameter: string): string {
+/**
+ * The kernel splits its parameters at blanks, and takes a value in double quotes as one (lib/cmdline.c, next_arg). To it
+ * all kinds of white space are blanks, and so is the byte 0xa0, which is part of some letters.
+ */
+export function quoteParameter(parameter: string): string {
   const equals = parameter.indexOf('=');
-  if (!/[ \t]/.test(parameter) || equals === -1) return parameter;
+  if (!/[\s\x80-\uffff]/.test(parameter) || equals === -1) return parameter;
   return `${parameter.slice(0, equals)}="${parameter.slice(equals + 1)}"`;
 }
 

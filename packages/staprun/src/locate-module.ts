@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import { DiagnosticError, systemWords } from '@stapkit/pass';
 import { asRoot, isLent } from './as-root.js';
 import { inUse, noModuleFile, notAModule, notAName } from './diagnostics.js';
-import { moduleInfo, renameModule } from './modinfo.js';
+import { type ModuleInfo, moduleInfo, renameModule } from './modinfo.js';
 import type { ModuleFile, ModulePort } from './module-port.js';
 import { moduleUsers } from './module-users.js';
 import type { StaprunOptions } from './options.js';
@@ -21,6 +21,8 @@ export interface LocatedModule {
   readonly port: ModulePort;
   /** The file as it lies on disk: its real path, owner and permissions. Undefined when attaching. */
   readonly file?: { readonly path: string; readonly uid: number; readonly mode: number };
+  /** What the file says about itself. */
+  readonly info?: ModuleInfo;
   /** Removes the copy, if it is still there. */
   dispose(): Promise<void>;
 }
@@ -55,8 +57,8 @@ export async function locateModule(
     const bytes = await handle.readFile();
     const info = moduleInfo(bytes);
     if (!info) throw new DiagnosticError(notAModule(path));
-    if (!options.rename) return { module: { path: file.path, name: info.name }, port, file, async dispose() {} };
-    return await renamed(bytes, info.name, port, file);
+    if (!options.rename) return { module: { path: file.path, name: info.name }, port, file, info, async dispose() {} };
+    return { ...(await renamed(bytes, info.name, port, file)), info };
   } catch (error) {
     if (error instanceof DiagnosticError) throw error;
     const here = path === given || !existsSync(given) ? undefined : `./${given}`;

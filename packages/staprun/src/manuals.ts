@@ -154,7 +154,7 @@ export const staprunManual: ProgramManual = {
       title: 'DESCRIPTION',
       paragraphs: [
         '`staprun` loads a kernel module that `stap -p4` has made, starts its probes, prints what they have to say in the order in which it happened, and removes the module at the end. It needs no part of stapkit but itself: all that it must know of the script travels in the module.',
-        'MODULE is a path, or the name of a module in /lib/modules/VERSION/systemtap. NAME=VALUE sets a global variable of the script.',
+        'MODULE is a path, or the name of a module in /lib/modules/VERSION/systemtap. NAME=VALUE sets a global variable of the script, a number or a string; `modinfo` shows which there are.',
       ],
     },
   ],

@@ -66,6 +66,30 @@ test('a module that is named in a way that none can be, or as a file without its
   expect(ran.errors).toContain('hint: for the file in this folder: staprun ./package.json');
 });
 
+test('what cannot be set is told before the module is loaded, by what the module says of itself', async () => {
+  const names = 'stapkit_globals=count:long,title:string,names:string[],MAXERRORS:long';
+  const path = join(folder, 'set.ko');
+  writeFileSync(path, moduleFile('set', '6.1.0-56-amd64 SMP', [names, 'stapkit_string_size=16']));
+  const wrong = await staprun(HELLO, ['-G', 'cuont=1', path, 'count=one', 'names=x', `title=${'x'.repeat(16)}`]);
+  expect(wrong).toMatchObject({ status: 1, output: '', asked: [] });
+  expect(wrong.errors.match(/ERROR: .*|did you mean .*/g)).toEqual([
+    `ERROR: can't set "cuont": the script has no such global variable`,
+    'did you mean count?',
+    `ERROR: can't set "count" to "one": it holds a number of 64 bits`,
+    `ERROR: can't set "names": it is an array; numbers and strings can be set`,
+    `ERROR: can't set "title" to 16 bytes: a string holds 15 at most`,
+  ]);
+  const given = ['count=0x1f', 'MAXSTRINGLEN=32', `title=${'x'.repeat(16)}`, 'MAXACTION=5', 'MAXERRORS=2'];
+  const right = await staprun(HELLO, [path, ...given]);
+  expect(right).toMatchObject({ status: 0, errors: '' });
+  expect(right.asked[0]).toBe(`load set set=${given.join(',').replace('MAXERRORS', 'global.MAXERRORS')}`);
+  // With -R it is a copy that is loaded.
+  expect(await staprun(HELLO, ['-R', path, 'cuont=1'])).toMatchObject({ status: 1, asked: [] });
+  const long = await staprun(HELLO, [join(folder, 'hello.ko'), `name=${'é'.repeat(510)}`]);
+  expect(long.errors).toBe('ERROR: what is to be set takes 1025 bytes; the kernel takes 1024 when it loads a module\n');
+  expect(long).toMatchObject({ status: 1, asked: [] });
+});
+
 test('-o writes to a file', async () => {
   const ran = await staprun(HELLO, ['-o', join(folder, 'log'), join(folder, 'hello.ko')]);
   expect(ran).toMatchObject({ status: 0, output: '' });

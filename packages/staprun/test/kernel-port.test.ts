@@ -2,7 +2,8 @@
 import { renderDiagnostic } from '@stapkit/pass';
 import { expect, test } from 'vitest';
 import { moduleRefused } from '../src/diagnostics.js';
-import { insmodWords, kernelBuildId, refusalReason } from '../src/kernel-port.js';
+import { insmodWords, kernelBuildId, quoteParameter, refusalReason } from '../src/kernel-port.js';
+import { loadParameters } from '../src/load-parameters.js';
 import { isSigned } from '../src/modinfo.js';
 import { moduleFile } from './module-file.js';
 
@@ -16,6 +17,17 @@ const refused = (
     moduleRefused('test', refusalReason(words), words, log, { runningRelease: '6.1.0-56-amd64', ...facts }),
   );
 };
+
+test('what is set reaches the kernel as one parameter, whatever stands in it', () => {
+  const parameter = (...settings: string[]) => loadParameters(settings).map(quoteParameter);
+  expect(parameter()).toEqual([]);
+  expect(parameter('n=1', 's=a,b\\c=d')).toEqual(['set=n=1,s=a\\,b\\\\c\\=d']);
+  expect(parameter('s=two words')).toEqual(['set="s=two words"']);
+  // Quotes switch what they do to blanks on and off; the byte 0xa0 of à is a blank to the kernel, as a new line is.
+  expect(parameter('s=a "b c" \\x22')).toEqual(['set="s=a \\x22b c\\x22 \\\\x22"']);
+  expect(parameter('s=voilà')).toEqual(['set="s=voilà"']);
+  expect(parameter('s=a\nb')).toEqual(['set="s=a\nb"']);
+});
 
 test('kmod’s and busybox’s words are understood', () => {
   expect(insmodWords('insmod: ERROR: could not insert module x.ko: Invalid module format\n')).toBe(

@@ -1,12 +1,15 @@
 // A small ELF file with the two sections that make a kernel module.
 
-/** Builds a .ko with a name and a vermagic, and nothing to run. */
-export function moduleFile(name: string, vermagic: string): Buffer {
+/** Builds a .ko with a name, a vermagic and more information, and nothing to run. */
+export function moduleFile(name: string, vermagic: string, more: readonly string[] = []): Buffer {
   const self = Buffer.alloc(128);
   self.write(name, 24, 'latin1');
   const sections = [
     { name: '', data: Buffer.alloc(0) },
-    { name: '.modinfo', data: Buffer.from(`license=Dual MIT/GPL\0vermagic=${vermagic}\0name=${name}\0`) },
+    {
+      name: '.modinfo',
+      data: Buffer.from(['license=Dual MIT/GPL', `vermagic=${vermagic}`, `name=${name}`, ...more, ''].join('\0')),
+    },
     { name: '.gnu.linkonce.this_module', data: self },
     { name: '.shstrtab', data: Buffer.alloc(0) },
   ];

@@ -67,7 +67,20 @@ const NONE_LOADED = 'while lsmod | grep -q "^spr_"; do sleep 0.2; done; lsmod | 
 test('a module runs, takes globals from the command line, and is gone', async () => {
   expect(await shell('$S $D/spr_hello.ko')).toEqual({ output: 'Hello World!\n', errors: '', status: 0 });
   expect(await shell('$S $D/spr_hello.ko name=stapkit')).toEqual({ output: 'Hello stapkit!\n', errors: '', status: 0 });
+  const odd = await shell(`$S $D/spr_hello.ko $'name=a \\"b c\\"\\nvoilà \\\\x22,d=e'`);
+  expect(odd).toMatchObject({ status: 0, errors: '' });
+  expect(Buffer.from(odd.output, 'latin1').toString()).toBe('Hello a "b c"\nvoilà \\x22,d=e!\n');
+  const refused = await shell('$S $D/spr_hello.ko nmae=stapkit');
+  expect(refused).toMatchObject({ status: 1, output: '', errors: expect.stringContaining('did you mean name?') });
   expect((await shell(NONE_LOADED)).output).toBe('');
+});
+
+test('a module that is none of ours is left alone', async () => {
+  const ran = await shell(
+    'modprobe dummy numdummies=0; $S -A dummy; echo $?; $S -d dummy; echo $?; grep -c "^dummy " /proc/modules; rmmod dummy',
+  );
+  expect(ran.output).toBe('1\n1\n1\n');
+  expect(ran.errors.match(/the module "dummy" is loaded, but it is not one of ours/g)).toHaveLength(2);
 });
 
 test('printf, formatted here, and sprintf, formatted in the kernel, agree on every directive', async () => {

@@ -101,7 +101,9 @@ export const STAP_OPTIONS = [
     value: 'VAR=VAL',
     repeats: true,
     help: 'set a global variable of the script',
-    manual: ['Set the global variable VAR to VAL when the module is loaded. It must be a number or a string.'],
+    manual: [
+      'Set the global variable VAR to VAL when the module is loaded. It must be a number or a string; one of the tapset cannot be set. With -p4 nothing is loaded: give VAR=VAL to staprun.',
+    ],
     group: SCRIPT,
   },
   {

@@ -8,7 +8,7 @@ import type {
   ResolvedProbe,
   Statement,
 } from '@stapkit/elaborator';
-import { LIMITS, type LimitName, limitValues } from '@stapkit/pass';
+import { formatScriptGlobals, LIMITS, type LimitName, limitValues } from '@stapkit/pass';
 import type { TranslateOptions } from '../backend.js';
 import type { CModule } from '../c-module.js';
 import { type ModuleDescription, PROTOCOL_VERSION } from '../description.js';
@@ -512,6 +512,7 @@ function printTables(
     fields.stop = 'stapkit_script_symbols_stop';
   }
   parts.push(`static const char description[] =\n${printLong(description)};`, '');
+  parts.push(...printSettings(module, script));
   parts.push('struct stapkit_script stapkit_script = {');
   for (const [field, value] of Object.entries(fields)) parts.push(`\t.${field} = ${value},`);
   parts.push('\t.limits = {', ...printLimits(options).map((line) => `\t\t${line}`), '\t},', '};');
@@ -604,6 +605,14 @@ function printGlobalTable(module: ScriptEmission, script: Elaborated): string[] 
     return `\t{ ${fields.join(', ')} },`;
   });
   return ['static struct stapkit_global globals[] = {', ...rows, '};', ''];
+}
+
+/** In the module's information: what staprun may set when it loads it, and how much a string holds. */
+function printSettings(module: ScriptEmission, script: Elaborated): string[] {
+  const own = script.globals.filter(({ library }) => !library);
+  const names = formatScriptGlobals(own.map(({ name, type, keys }) => ({ name, type, keyed: keys.length > 0 })));
+  const text = `stapkit_globals=${names}\\0stapkit_string_size=${module.stringSize}`;
+  return [`static const char settings[] __attribute__((used, section(".modinfo"), aligned(1))) =\n\t"${text}";`, ''];
 }
 
 /** What the runtime looks up when the script is loaded. */
