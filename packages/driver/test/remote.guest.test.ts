@@ -11,6 +11,9 @@ let folder: string;
 let guests: Guest[];
 const second = () => join(folder, 'guest');
 
+/** In the first guest: the process id of the sshd on its loopback. */
+const LOOPBACK_PID = '/run/loopback-sshd.pid';
+
 // Keys, configuration and known hosts of the test's own, and a login that prints something, as some do.
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'stapkit-remote-'));
@@ -46,6 +49,12 @@ Host *\n  ${keys}`,
 });
 
 afterAll(async () => {
+  // The first guest is not ours alone: nothing stays there.
+  if (guests)
+    await inGuest(
+      guests[0]!,
+      `! p=$(cat ${LOOPBACK_PID} 2>/dev/null) || while kill "$p" 2>/dev/null; do sleep 0.1; done; rm -f ${LOOPBACK_PID}`,
+    );
   for (const guest of guests ?? []) await guest.close();
   await stopGuest(second());
   rmSync(folder, { recursive: true, force: true });
@@ -169,7 +178,7 @@ test('faults are told with the machine’s name, and the status is 1', async () 
 });
 
 test('a machine that runs stap itself, over an sshd on its loopback', async () => {
-  const loopback = `sh ${join(folder, 'sshd')} -p 2201 -o ListenAddress=127.0.0.1 </dev/null >/dev/null 2>&1
+  const loopback = `sh ${join(folder, 'sshd')} -p 2201 -o PidFile=${LOOPBACK_PID} -o ListenAddress=127.0.0.1 </dev/null >/dev/null 2>&1
 mkdir -p /run/bin; ln -sf ${join(folder, 'ssh')} /run/bin/ssh; PATH=/run/bin:$PATH
 ${join(root, 'stap')} --remote ssh://root@127.0.0.1:2201 -e 'probe begin { println(remote_uri()) exit() }'; echo $?
 until ! grep -q '^stap_' /proc/modules && [ -z "$(ls /run/ssh-test)" ]; do sleep 0.1; done`;
