@@ -36,6 +36,7 @@ import type { StapOptions } from './options.js';
 import { hostArchitecture, type Place } from './place.js';
 import type { Reporter } from './reporter.js';
 import { translationCache } from './translation-cache.js';
+import { unusedArguments } from './unused-arguments.js';
 import { LANGUAGE_VERSION } from './version.js';
 
 /** What passes 1 to 4 run with. */
@@ -103,7 +104,14 @@ async function runPasses(
     const parsed = await timed(
       settings,
       1,
-      async (context) => parsePass.run(await frontEnd.parseInput(scripts, context), context),
+      async (context) => {
+        const outcome = await parsePass.run(await frontEnd.parseInput(scripts, context), context);
+        if (last === 1) return outcome;
+        return {
+          ...outcome,
+          diagnostics: [...outcome.diagnostics, ...unusedArguments(scripts, options.scriptArguments)],
+        };
+      },
       parsePass.summarize,
     );
     if (!parsed) return { failed: 1 };

@@ -108,7 +108,8 @@ describe('what a run is given', () => {
       'global n probe vfs.read { if (n++) next println($nosuch) println(@cast(8, "struct file", "kernel")->f_flags) exit() }',
     );
     expect(bad).toMatchObject({ status: 0, stdout: '0\n0\n' });
-    expect(bad.stderr).toContain("WARNING: unable to find local 'nosuch' in vfs_read");
+    expect(bad.stderr).toContain('WARNING: Bad $context variable being substituted with literal 0');
+    expect(bad.stderr).toContain("unable to find local 'nosuch' in vfs_read");
     expect(await vm('-u', '-e', 'global unused probe begin { println("unoptimized") exit() }')).toMatchObject({
       status: 0,
     });

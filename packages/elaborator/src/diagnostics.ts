@@ -139,6 +139,8 @@ export const messages = {
     }),
   sizedScalar: (token: Token) => error('inconsistent-arity', 'inconsistent arity', token),
   wrappedScalar: (token: Token) => error('wrapped-scalar', 'wrapping not supported for scalars', token),
+  badVariable: (token: Token) =>
+    warning('bad-variable', 'Bad $context variable being substituted with literal 0', token),
   badShift: (shift: string, token: Token) => error('bad-shift', `bit shift (${shift}) out of range <0..62>`, token),
   conflictingShift: (first: number, token: Token) =>
     error('bad-shift', `conflicting bit shifts declared (previously ${first})`, token),

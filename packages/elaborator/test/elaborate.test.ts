@@ -210,8 +210,9 @@ test('--skip-badvars makes a context variable that is not there 0, with a warnin
   expect(elaborateText(text).diagnostics[0]?.severity).toBe('error');
   const { script: value, diagnostics } = elaborateText(text, { skipBadVariables: true });
   expect(diagnostics.map(({ severity, message }) => [severity, message.slice(0, 28)])).toEqual([
-    ['warning', "unable to find local 'nosuch"],
+    ['warning', 'Bad $context variable being '],
   ]);
+  expect(diagnostics[0]?.related?.[0]?.message).toMatch(/^unable to find local 'nosuch'/);
   expect(JSON.stringify(value.probes[0]?.body)).toContain('"arguments":[{"kind":"number","type":"long","value":"0"}]');
   expect(JSON.stringify(value.probes[0]?.body)).not.toContain('"print","type":"long","value":"1"');
 });

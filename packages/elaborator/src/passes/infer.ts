@@ -151,7 +151,10 @@ export function infer(draft: Draft, skipBadVariables = false): Diagnostic[] {
         return;
       case 'unresolved':
         if (skipBadVariables && node.diagnostic.code === 'elaborate/target-variable') {
-          report({ ...node.diagnostic, severity: 'warning' });
+          // In SystemTap's words, with what is wrong below them.
+          const { message, span } = node.diagnostic;
+          const cause = { message, ...(span ? { span } : {}) };
+          report({ ...messages.badVariable(node.token), related: [cause, ...(node.diagnostic.related ?? [])] });
           const root = findCell(node.cell);
           root.type ??= 'long';
           root.place ??= node.token;
