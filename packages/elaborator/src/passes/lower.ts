@@ -72,6 +72,12 @@ export function lower(
     diagnostics.push(messages.unresolvedType(token));
   }
 
+  /** A global that is only looked into or emptied has no type: that is said where it is used. */
+  function settledGlobal(symbol: GlobalSymbol, token: Token): number {
+    if (findCell(symbol.cell).type === undefined) unresolvedType(token);
+    return globalOf(symbol);
+  }
+
   function typeOf(node: DraftExpression): ValueType {
     const { type } = findCell(node.cell);
     if (type === 'long' || type === 'string') return type;
@@ -268,7 +274,7 @@ export function lower(
           return {
             kind: 'membership',
             type: 'long',
-            global: globalOf(node.global),
+            global: settledGlobal(node.global, node.arrayToken),
             keys: node.keys.map((key) => key && this.expression(key)),
           };
         case 'regex':
@@ -427,7 +433,7 @@ export function lower(
         case 'continue':
           return { kind: node.kind, span };
         case 'delete': {
-          const global = globalOf(node.global);
+          const global = settledGlobal(node.global, node.token);
           if (!node.keys) return { kind: 'delete', span, target: { kind: 'global', global } };
           const keys = node.keys.map((key) => key && this.expression(key));
           return {
