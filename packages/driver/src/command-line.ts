@@ -133,6 +133,16 @@ class Values {
   }
 }
 
+function definesOf(values: Values): Record<string, string> {
+  const defines = values.definitions('D', '-D', true);
+  const size = defines['MAXSTRINGLEN'];
+  // What is no number is left to the compiler.
+  if (size !== undefined && Number(size) < 1) {
+    throw usage('bad-definition', `-DMAXSTRINGLEN=${size} leaves strings no room: their last byte is a NUL`);
+  }
+  return defines;
+}
+
 /** What fits into a pid on every kernel: PID_MAX_LIMIT of linux/threads.h. */
 const PID_MAX = 4_194_304;
 const SECONDS_MAX = 1_000_000_000;
@@ -209,7 +219,7 @@ function toOptions(values: Values, env: Environment): StapOptions {
     unoptimized: values.has('u'),
     suppressWarnings: values.has('w'),
     warningsAreErrors: values.has('W'),
-    defines: values.definitions('D', '-D', true),
+    defines: definesOf(values),
     globals: values.definitions('G', '-G', false),
     makeOptions: values.all('B'),
     modinfo: modinfoOf(values),

@@ -245,6 +245,8 @@ describe('parseCommandLine', () => {
     [['-G', '=3', 'x.stp'], 'NAME=VALUE'],
     [['-G', 'n', 'x.stp'], 'NAME=VALUE'],
     [['-D', '1x', 'x.stp'], 'NAME=VALUE'],
+    [['-DMAXSTRINGLEN=0', 'x.stp'], '-DMAXSTRINGLEN=0 leaves strings no room'],
+    [['-DMAXSTRINGLEN=-5', 'x.stp'], '-DMAXSTRINGLEN=-5 leaves strings no room'],
     [['--modinfo', 'x', 'x.stp'], 'NAME=VALUE'],
     [['--sign-module', 'key.pem', 'x.stp'], 'KEY,CERT'],
     [['-e'], "requires an argument -- 'e'"],

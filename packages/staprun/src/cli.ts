@@ -155,6 +155,10 @@ class StaprunCommand {
         const { checkSettings } = await import('./check-settings.js');
         options.settings = checkSettings(options.settings, info);
       }
+      if (options.bufferMegabytes !== undefined && options.action !== 'attach' && !this.#io.port) {
+        const { expectMemory } = await import('./expect-memory.js');
+        expectMemory(options.bufferMegabytes);
+      }
       return await this.#runLocated(located, cleanups);
     } finally {
       for (const cleanup of cleanups.reverse()) await cleanup();

@@ -53,6 +53,15 @@ export function tooMuchSet(length: number, most: number): Diagnostic {
   );
 }
 
+/** The buffers are larger than the memory. */
+export function notEnoughMemory(wanted: number, count: number, available: number): Diagnostic {
+  return runError(
+    'no-memory',
+    `the buffers of ${count} CPUs take ${wanted} megabytes; this machine has ${available} available`,
+    { hints: ['make them smaller: staprun -b MEGABYTES, stap -s MEGABYTES'] },
+  );
+}
+
 /** What a refusal to load was about: the kernel's error code, as far as insmod's words tell it. */
 export type RefusalReason =
   | 'format'

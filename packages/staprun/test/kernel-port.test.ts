@@ -2,6 +2,7 @@
 import { renderDiagnostic } from '@stapkit/pass';
 import { expect, test } from 'vitest';
 import { moduleRefused } from '../src/diagnostics.js';
+import { expectMemory } from '../src/expect-memory.js';
 import { insmodWords, kernelBuildId, quoteParameter, refusalReason } from '../src/kernel-port.js';
 import { loadParameters } from '../src/load-parameters.js';
 import { isSigned } from '../src/modinfo.js';
@@ -27,6 +28,15 @@ test('what is set reaches the kernel as one parameter, whatever stands in it', (
   expect(parameter('s=a "b c" \\x22')).toEqual(['set="s=a \\x22b c\\x22 \\\\x22"']);
   expect(parameter('s=voilà')).toEqual(['set="s=voilà"']);
   expect(parameter('s=a\nb')).toEqual(['set="s=a\nb"']);
+});
+
+test('buffers that there is no memory for are told before they are asked for', () => {
+  const facts = 'MemTotal:        2013180 kB\nMemFree:          123456 kB\nMemAvailable:    1638400 kB\n';
+  expect(() => expectMemory(800, 2, facts)).not.toThrow();
+  expect(() => expectMemory(801, 2, facts)).toThrow(
+    'the buffers of 2 CPUs take 1602 megabytes; this machine has 1600 available',
+  );
+  expect(() => expectMemory(4095, 2, 'MemTotal: 1 kB\n')).not.toThrow();
 });
 
 test('kmod’s and busybox’s words are understood', () => {
