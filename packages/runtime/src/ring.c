@@ -311,7 +311,7 @@ static bool is_crowded(void)
 void stapkit_ring_make_way(void)
 {
 	unsigned long pending = pending_bytes();
-	unsigned long headway = jiffies;
+	u32 waited = 0;
 
 	while (is_crowded() && !READ_ONCE(reader_stuck) && !fatal_signal_pending(current)) {
 		unsigned long left;
@@ -320,8 +320,8 @@ void stapkit_ring_make_way(void)
 		schedule_timeout_killable(1);
 		left = pending_bytes();
 		if (left != pending)
-			headway = jiffies;
-		else if (time_after(jiffies, headway + STAPKIT_READER_PATIENCE))
+			waited = 0;
+		else if (++waited >= STAPKIT_READER_PATIENCE)
 			WRITE_ONCE(reader_stuck, true);
 		pending = left;
 	}

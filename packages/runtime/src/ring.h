@@ -33,7 +33,10 @@ struct stapkit_ring {
 /* Ordinary records leave this much of a ring free for errors and warnings. */
 #define STAPKIT_RING_RESERVE 16384
 
-/* How long a reader may take for one batch before it is held for stuck. */
+/*
+ * How many ticks, one slept after the other, a reader may take for one batch before it is held for stuck. A clock would go
+ * on while the whole machine stands still.
+ */
 #define STAPKIT_READER_PATIENCE (2 * HZ)
 
 int stapkit_ring_create(void);

@@ -273,13 +273,13 @@ static int put_end(char __user *buffer, size_t size, u32 *done)
 
 void stapkit_transport_hold_reader(void)
 {
-	unsigned long until = jiffies + STAPKIT_READER_PATIENCE;
+	u32 waited;
 
 	WRITE_ONCE(reader_held, true);
 	/* Pairs with the barrier of stay(). */
 	smp_mb();
-	while (stapkit_transport_has_reader() && !READ_ONCE(reader_inside) && time_before(jiffies, until) &&
-	       !fatal_signal_pending(current))
+	for (waited = 0; stapkit_transport_has_reader() && !READ_ONCE(reader_inside) && waited < STAPKIT_READER_PATIENCE &&
+	     !fatal_signal_pending(current); waited++)
 		schedule_timeout_killable(1);
 }
 
