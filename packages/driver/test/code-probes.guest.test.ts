@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { connectGuest, type Guest } from '@stapkit/vm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PATIENT } from './harness.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 const fixtures = fileURLToPath(new URL('./fixtures', import.meta.url));
@@ -29,7 +30,15 @@ function stap(argv: readonly string[]): string {
 
 function build(name: string, script: string, ...words: string[]): void {
   const options = words.filter((word) => word.startsWith('-'));
-  stap(['-p4', '-m', name, ...options, join(fixtures, script), ...words.filter((word) => !word.startsWith('-'))]);
+  stap([
+    '-p4',
+    '-m',
+    name,
+    ...PATIENT,
+    ...options,
+    join(fixtures, script),
+    ...words.filter((word) => !word.startsWith('-')),
+  ]);
 }
 
 /** Runs a shell script in the guest; `$S` is staprun, `$D` the folder of the modules, `$F` that of the fixtures. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { PATIENT } from './harness.js';
 import { type Machine, openMachine } from './prepared-machine.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -148,7 +149,9 @@ test('names, arguments and results read as strace shows them', async () => {
          `probe syscall.${name} { if (pid() == target()) printf("# ${name} ${format}\\n", ${values}) }`,
      ).join('\n')}`,
   );
-  execFileSync(join(root, 'stap'), ['-r', machine.release, '-p4', '-m', 'sys_calls', script], { cwd: folder });
+  execFileSync(join(root, 'stap'), ['-r', machine.release, '-p4', ...PATIENT, '-m', 'sys_calls', script], {
+    cwd: folder,
+  });
   const ran = await machine.shell(`staprun -c ${folder}/calls ${folder}/sys_calls.ko`);
   expect(ran.stderr).toBe('');
   const ours = readCalls(ran.stdout);
