@@ -27,7 +27,8 @@
  *   start [TARGET-PID]   run the begin probes, then arm the others; returns when that is done
  *   exit                 disarm, run the end (or error) probes, deliver the rest; returns when that is done
  *   detach               from now on the module lives on without a reader; a read of `trace` that waits returns 0, so
- *                        that the reader can leave. A later opener attaches again.
+ *                        that the reader can leave
+ *   attach               takes a detached module over: from now on it is the opener's, and ends with it
  *
  *   input BYTES          what the user typed, for input probes; at most a page a write, sent as it comes
  *

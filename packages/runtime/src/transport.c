@@ -40,10 +40,6 @@ static bool reader_seen, reader_inside, reader_held;
 static int control_open(struct inode *inode, struct file *file)
 {
 	atomic_inc(&control_openers);
-	if (READ_ONCE(stapkit_session.detached)) {
-		WRITE_ONCE(stapkit_session.detached, false);
-		stapkit_ring_set_overwrite(false);
-	}
 	return 0;
 }
 
@@ -101,6 +97,13 @@ static ssize_t control_write(struct file *file, const char __user *buffer, size_
 		err = 0;
 	} else if (strcmp(text, "exit") == 0) {
 		err = stapkit_session_stop();
+	} else if (strcmp(text, "attach") == 0) {
+		/* Not before: one that is refused, or killed until then, leaves the session as it is. */
+		if (READ_ONCE(stapkit_session.detached)) {
+			WRITE_ONCE(stapkit_session.detached, false);
+			stapkit_ring_set_overwrite(false);
+		}
+		err = 0;
 	} else if (strcmp(text, "detach") == 0) {
 		/* From now on the newest records matter. A reader that waits hears of it and leaves. */
 		stapkit_ring_set_overwrite(true);

@@ -200,11 +200,6 @@ export function attachFailed(name: string, reason: string): Diagnostic {
   return runError('attach-failed', `couldn't attach to the module "${name}": ${reason}`);
 }
 
-/** A running module that we could not take over could not be left as it was, either. */
-export function notLeft(name: string, reason: string): Diagnostic {
-  return runError('not-left', `the module "${name}" could not be left running: ${reason}`);
-}
-
 export function protocolMismatch(name: string, theirs: number, ours: number): Diagnostic {
   return runError('protocol', `the module "${name}" speaks protocol ${theirs}, this staprun speaks ${ours}`, {
     hints: ['build the module again with the stap of the same version'],

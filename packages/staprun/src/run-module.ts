@@ -16,15 +16,7 @@ import { BulkFrames } from './bulk-frames.js';
 import { ByteWriter } from './byte-writer.js';
 import { type PreparedCommand, prepareCommand, runInBackground } from './command.js';
 import type { ModuleDescription } from './description.js';
-import {
-  attachFailed,
-  badDescription,
-  endedEarly,
-  notLeft,
-  notOwner,
-  protocolMismatch,
-  startFailed,
-} from './diagnostics.js';
+import { attachFailed, badDescription, endedEarly, notOwner, protocolMismatch, startFailed } from './diagnostics.js';
 import { bytesText, compileRow, type RowReader, type RunEvent, startEvent } from './events.js';
 import { compileSite, type RecordBytes, type SiteFormatter } from './format-site.js';
 import { writeHistogram } from './histogram.js';
@@ -282,17 +274,12 @@ class ModuleRun {
 
   /** Takes a running module over. One that can't be is not for us to end: it goes on as if nobody had come. */
   async #takeOver(): Promise<void> {
-    try {
-      await this.#expectOwner();
-      await this.#describe();
-    } catch (error) {
-      try {
-        await this.#channel.command('detach');
-      } catch (fault) {
-        this.fail(notLeft(this.#module.name, systemWords(fault)));
-      }
-      throw error;
-    }
+    const { name } = this.#module;
+    await this.#expectOwner();
+    await this.#describe();
+    await this.#channel.command('attach').catch((error: unknown) => {
+      throw new DiagnosticError(attachFailed(name, systemWords(error)));
+    });
     this.#isOurs = true;
   }
 

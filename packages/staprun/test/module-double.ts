@@ -143,7 +143,7 @@ export interface Script {
   /** What the command that says whom it runs for fails with. */
   ownerFault?: Error;
   startFault?: Error;
-  detachFault?: Error;
+  attachFault?: Error;
   openFault?: Error;
 }
 
@@ -166,6 +166,10 @@ export function moduleDouble(script: Script): ModulePort & { readonly asked: str
       asked.push(text);
       await new Promise((resolve) => setImmediate(resolve));
       if (text.startsWith('timezone')) return;
+      if (text === 'attach') {
+        if (script.attachFault) throw script.attachFault;
+        return;
+      }
       if (text.startsWith('owner')) {
         if (script.ownerFault) throw script.ownerFault;
         return;
@@ -180,7 +184,6 @@ export function moduleDouble(script: Script): ModulePort & { readonly asked: str
         push(script.atExit ?? [[end(1_000_000)]]);
         over = true;
       } else {
-        if (text === 'detach' && script.detachFault) throw script.detachFault;
         over = true;
       }
       wake();

@@ -282,7 +282,7 @@ test('attaching neither loads nor starts', async () => {
   const controller = new AbortController();
   setTimeout(() => controller.abort(), 1);
   const ran = await run({ sites: HELLO }, { mode: 'attach' }, controller.signal);
-  expect(ran.asked).toEqual(['open', 'exit', 'close', 'unload']);
+  expect(ran.asked).toEqual(['open', 'attach', 'exit', 'close', 'unload']);
 });
 
 test('a run on behalf of a user says whose it is, also to a module that has never heard of it', async () => {
@@ -299,19 +299,14 @@ test.each<[what: string, script: Script, codes: string[], words: string]>([
   ['runs for another user', { ownerFault: fault('EPERM', 'not permitted') }, ['not-owner'], 'runs for another user'],
   ['does not answer', { ownerFault: fault('EIO', 'i/o error') }, ['attach-failed'], ': i/o error'],
   ['is of another version', { description: '{"protocol":99,"sites":[]}' }, ['protocol'], 'speaks protocol 99'],
-  [
-    'cannot be left, either',
-    { ownerFault: fault('EPERM', 'not permitted'), detachFault: fault('EIO', 'i/o error') },
-    ['not-left', 'not-owner'],
-    'could not be left running: i/o error',
-  ],
+  ['is not to be had', { attachFault: fault('EIO', 'i/o error') }, ['attach-failed'], ': i/o error'],
 ])('attaching to a module that %s says so, and does not remove it', async (_, script, codes, words) => {
   const ran = await run({ sites: HELLO, ...script }, { mode: 'attach', owner: 1000 });
   expect(ran.diagnostics.map(({ code }) => code)).toEqual(codes.map((code) => `staprun/${code}`));
   expect(ran.diagnostics[0]!.message).toContain(words);
   expect(ran.session.exitStatus).toBe(1);
   expect(ran.session).not.toHaveProperty('detached');
-  expect(ran.asked).toEqual(['open', 'owner 1000', 'detach', 'close']);
+  expect(ran.asked).toEqual(['open', 'owner 1000', ...(script.attachFault ? ['attach'] : []), 'close']);
 });
 
 test('a module that cannot be opened is removed where we have loaded it, and only there', async () => {

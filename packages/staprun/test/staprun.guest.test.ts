@@ -117,6 +117,8 @@ test('launched, attached, detached, attached again, deleted', async () => {
   const launched = await shell('$S -L $D/spr_idle.ko; lsmod | grep -c "^spr_idle"');
   expect(launched.errors).toContain('To reconnect, type "staprun -A spr_idle"');
   expect(launched.output).toBe('1\n');
+  // One that came and went, killed or refused before it had taken the module over.
+  await shell('(exec 3<> /proc/stapkit/spr_idle/control); exit 0');
   const attached = await shell(
     '$S -A spr_idle > o & P=$!; until grep -q begin o; do sleep 0.1; done; kill -QUIT $P; wait $P; echo $?; cat o; lsmod | grep -c "^spr_idle"',
   );
