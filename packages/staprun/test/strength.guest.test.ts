@@ -16,6 +16,9 @@ const seconds = full ? 30 : 4;
 const kills = full ? 50 : 10;
 const parts = full ? 4 : 1;
 
+/** Limits of time that no test is about, for a machine that stands still while a handler runs or holds a lock. */
+const PATIENT = ['-DMAXTRYLOCK=1000000', '-DSTP_OVERLOAD_THRESHOLD=1000000000000'];
+
 let guest: Guest;
 let folder: string;
 
@@ -34,16 +37,19 @@ beforeAll(async () => {
     ['-g', '--suppress-time-limits'],
   );
   build('sps_number', 'global n = 1 probe begin { println(n) exit() }');
-  build('sps_busy', 'global n probe timer.profile, vfs.read { printf("%d\\n", n++) }');
+  build('sps_busy', 'global n probe timer.profile, vfs.read { printf("%d\\n", n++) }', PATIENT);
   build(
     'sps_target',
     'probe begin { printf("begin\\n") } probe vfs.open { if (pid() == target()) opens++ } global opens',
+    PATIENT,
   );
   build(
     'sps_armed',
     `global seen
-     probe kernel.function("do_sys_openat2") { if (pid() == target()) seen[user_string($filename)] = uid() }
+     // By the kernel's copy of the name: the program's own may be in a page that nobody has touched yet.
+     probe kernel.function("do_filp_open") { if (pid() == target()) seen[kernel_string($pathname->name)] = uid() }
      probe end { foreach (name in seen) printf("%s %d\\n", name, seen[name]) }`,
+    PATIENT,
   );
   writeFileSync(
     join(folder, 'flood.c'),
@@ -54,7 +60,8 @@ beforeAll(async () => {
      int main(int argc, char **argv)
      {
        time_t end = time(0) + atoi(argv[1]);
-       while (time(0) < end)
+       /* However long the machine stands still meanwhile. */
+       for (int rounds = 0; rounds < 10 || time(0) < end; rounds++)
          for (int i = 0; i < 1000; i++) syscall(SYS_getppid);
        return 0;
      }`,
@@ -114,7 +121,7 @@ function checkFlood(output: string): void {
   console.log(`flood of ${seconds} s: ${produced} produced, ${received} received, ${lost} lost`);
   expect(end).toBe('gone');
   expect(disorder).toBe(0);
-  expect(produced).toBeGreaterThan(10_000);
+  expect(produced).toBeGreaterThanOrEqual(20_000);
   expect(received! + lost).toBe(produced);
 }
 
@@ -213,9 +220,11 @@ test('a second Ctrl-C does not wait for output that nobody takes', async () => {
   const ran = await shell(`
     # FIONREAD tells how much there is in a pipe.
     filled() { perl -e 'open P, "+<", "pipe"; ioctl P, 0x541B, $n = pack "i", 0; exit(unpack("i", $n) < 16384)'; }
+    # A signal that is still pending would swallow the next.
+    taken() { ! grep -q '^\\(Shd\\|Sig\\)Pnd:.*[2367abef]$' /proc/$P/status; }
     mkfifo pipe; sleep 1000 < pipe & R=$!
     $S -b 1 $D/sps_flood.ko > pipe & P=$!; floods & until_ filled
-    kill -INT $P; sleep 2; kill -0 $P && echo waits; kill -INT $P; wait $P; echo $?; gone; kill $R`);
+    kill -INT $P; until_ taken; sleep 2; kill -0 $P && echo waits; kill -INT $P; wait $P; echo $?; gone; kill $R`);
   expect(ran.output).toMatch(/^waits\n\d+\ngone\n$/);
 });
 
@@ -238,8 +247,8 @@ test('-c begins when everything is armed, as the user who called sudo, and its s
 test('-c is told of by its signal, too, and ends with Ctrl-C', async () => {
   const ran = await shell(`
     $S -c 'kill -SEGV $$' $D/sps_idle.ko; echo $?
-    $S -c 'sleep 1000' $D/sps_idle.ko > o & P=$!; until_ 'pgrep -f "^sleep 1000" > /dev/null && grep -q begin o'; sleep 0.5
-    kill -INT $P; wait $P; echo $?; cat o; pgrep -f '^sleep 1000' || echo no child; gone`);
+    $S -c 'sleep 1001' $D/sps_idle.ko > o & P=$!; until_ 'pgrep -f "^sleep 1001" > /dev/null && grep -q begin o'
+    kill -INT $P; wait $P; echo $?; cat o; pgrep -f '^sleep 1001' || echo no child; gone`);
   expect(ran.output).toBe('begin\nend\n1\n0\nbegin\nend\nno child\ngone\n');
   expect(ran.errors).toContain('WARNING: Child process exited with signal SIGSEGV');
 });

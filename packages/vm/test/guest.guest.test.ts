@@ -18,6 +18,11 @@ async function shell(command: string): Promise<string> {
   return `${stdout}${stderr}`.trim();
 }
 
+/** Waits until no process sleeps for so long any more. */
+async function gone(seconds: string): Promise<void> {
+  while ((await shell(`pgrep -f "^sleep ${seconds}" || echo none`)) !== 'none') await sleep(100);
+}
+
 test('a command gets its arguments, environment, folder and input, and gives its output and status', async () => {
   const result = await guest.capture({
     argv: ['sh', '-c', 'echo "$0 $1"; echo "$WORD in $PWD"; cat; echo oops >&2; exit 3', 'a b', 'ü'],
@@ -88,14 +93,14 @@ test('an abort ends a command with all that it started, also what ignores SIGTER
     },
   });
   await expect(run).rejects.toBe(reason);
-  expect(await shell('pgrep -f "^sleep 98765" || echo none')).toBe('none');
+  await gone('98765');
 });
 
 test('a command that runs for too long is ended and named', async () => {
   await expect(guest.exec({ argv: ['sleep', '98764'], timeoutSeconds: 0.5 })).rejects.toMatchObject({
     diagnostics: [{ code: 'vm/time-limit', message: '"sleep" ran for longer than 0.5 s in the guest and was ended' }],
   });
-  expect(await shell('pgrep -f "^sleep 98764" || echo none')).toBe('none');
+  await gone('98764');
 });
 
 test('what a client had running ends when the client goes away', async () => {
@@ -105,7 +110,7 @@ test('what a client had running ends when the client goes away', async () => {
   while ((await shell('pgrep -f "^sleep 98763" || echo none')) === 'none') await sleep(50);
   await other.close();
   await failed;
-  while ((await shell('pgrep -f "^sleep 98763" || echo none')) !== 'none') await sleep(100);
+  await gone('98763');
 });
 
 test('big output arrives whole and in order', async () => {
