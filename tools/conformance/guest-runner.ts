@@ -1,7 +1,7 @@
 // Runs in the guest: takes module paths, one a line, from standard input and answers each with one line of JSON, what it
 // printed and how it ended, in the file that it is given: what system() commands print goes to our own standard output. One process for all of them, since starting Node in the guest takes as long as many runs.
 
-import { appendFileSync, closeSync, constants, openSync, readFileSync, readSync } from 'node:fs';
+import { appendFileSync, closeSync, constants, openSync, readFileSync, readSync, rmSync } from 'node:fs';
 import { basename } from 'node:path';
 import { createInterface } from 'node:readline';
 import { quietContext, renderDiagnostic } from '@stapkit/pass';
@@ -46,7 +46,9 @@ async function run(path: string): Promise<RunAnswer> {
   const output: Buffer[] = [];
   const errors: string[] = [];
   const context = quietContext();
-  // What system() commands print counts as the script's output, behind its own.
+  // What system() commands print counts as the script's output, behind its own. The file is a new one each time: a command
+  // of the last script may not have ended yet.
+  rmSync(COMMAND_OUTPUT, { force: true });
   const commands = openSync(COMMAND_OUTPUT, 'w');
   const { value, diagnostics } = await runModule(
     { path, name: basename(path, '.ko') },

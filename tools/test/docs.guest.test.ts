@@ -7,7 +7,15 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { connectGuest } from '@stapkit/vm';
 import { describe, expect, test } from 'vitest';
-import { commandsOf, type DocumentedCommand, documents, outputsOf, patternOf, scriptOf } from './docs.js';
+import {
+  commandsOf,
+  type DocumentedCommand,
+  documents,
+  outputsOf,
+  patternOf,
+  repeatedLines,
+  scriptOf,
+} from './docs.js';
 import { root } from './examples.js';
 
 const guestCommands = (document: string) => commandsOf(document).filter(({ place }) => place === 'guest');
@@ -46,10 +54,11 @@ describe.each(documents().filter((name) => guestCommands(name).length > 0))('%s'
       ? await runInGuest(commands, document.replace(/\W/g, '-'))
       : await runHere(commands);
     const outputs = outputsOf(text);
+    const repeated = repeatedLines(commands);
     for (const [index, command] of commands.entries()) {
       expect
         .soft(outputs.get(index), `${document}:${command.line}: ${command.text}`)
-        .toMatch(patternOf(command.output));
+        .toMatch(patternOf(command.output, repeated));
     }
   });
 });

@@ -4,12 +4,21 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { commandsOf, documents, outputsOf, patternOf, scriptOf } from './docs.js';
+import { commandsOf, documents, outputsOf, patternOf, repeatedLines, scriptOf } from './docs.js';
 import { examplesOf, root, runExample, textOf } from './examples.js';
 
 test('patterns take what the page leaves open, and nothing else', () => {
   expect(patternOf('a … b\n…\nend')).toEqual(/^a .* b\n(?:.*\n)*?end\n$/);
   expect(patternOf('')).toEqual(/^$/);
+});
+
+test('what a probe of any CPU prints and ends by may come more than once, and nothing else', () => {
+  const script = (text: string) => [{ line: 1, text, output: '', place: 'guest' as const }];
+  expect(repeatedLines(script(String.raw`stap -e 'probe vfs.read {printf("done\n"); exit()}'`))).toEqual(
+    new Set(['done']),
+  );
+  expect(repeatedLines(script(String.raw`stap -e 'probe begin {printf("done\n"); exit()}'`))).toEqual(new Set());
+  expect(patternOf('a\ndone', new Set(['done']))).toEqual(/^a\n(?:done\n)+$/);
 });
 
 describe.each(documents())('%s', (document) => {

@@ -71,16 +71,25 @@ export function outputsOf(text: string): Map<number, string> {
   return outputs;
 }
 
+/**
+ * Lines that scripts print and end by, in probes of what any CPU may come to: exit() does not stop a hit that is under way on
+ * another, so each may come once more.
+ */
+export function repeatedLines(commands: readonly DocumentedCommand[]): Set<string> {
+  const oneLiner = /probe (?:vfs|kernel|syscall)\.\S+ *\{ *printf\("([^"%\\]*)\\n"\); *exit\(\) *\}/g;
+  return new Set(commands.flatMap(({ text }) => [...text.matchAll(oneLiner)].map(([, line]) => line!)));
+}
+
 /** A pattern of an output. */
-export function patternOf(output: string): RegExp {
+export function patternOf(output: string, repeated: ReadonlySet<string> = new Set()): RegExp {
   const lines = output === '' ? [] : output.split('\n');
-  const parts = lines.map((line) =>
-    line === '…'
-      ? '(?:.*\\n)*?'
-      : `${line
-          .split('…')
-          .map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
-          .join('.*')}\\n`,
-  );
+  const parts = lines.map((line) => {
+    if (line === '…') return '(?:.*\\n)*?';
+    const whole = `${line
+      .split('…')
+      .map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+      .join('.*')}\\n`;
+    return repeated.has(line) ? `(?:${whole})+` : whole;
+  });
   return new RegExp(`^${parts.join('')}$`);
 }

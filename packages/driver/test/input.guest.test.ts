@@ -73,7 +73,7 @@ test('staprun by itself takes both', async () => {
   let shown = '';
   const run = `node ${root}/packages/staprun/bundle/staprun.cjs ${folder}/test_input.ko`;
   // The second reads from a terminal.
-  const words = `rm -f /tmp/typed; printf 'abq' | ${run}; { until grep -q ready /tmp/typed; do sleep 0.1; done; printf cq; sleep 1; } |
+  const words = `rm -f /tmp/typed; printf 'abq' | ${run}; { until grep -q ready /tmp/typed; do sleep 0.1; done; printf cq; until grep -q bye /tmp/typed; do sleep 0.1; done; } |
     script -qefc '${run}' /tmp/typed`;
   await guest.exec({
     argv: ['bash', '-c', words],

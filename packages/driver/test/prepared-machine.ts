@@ -1,7 +1,8 @@
 // The guest as a machine that has been prepared: `stap`, `staprun` and `stap-prep` are in its PATH, and what runs in it
-// runs on its own kernel.
+// runs on its own kernel. Its root has a file of options that make scripts patient, and types commands without them.
 import { fileURLToPath } from 'node:url';
 import { connectGuest, type Guest } from '@stapkit/vm';
+import { PATIENT } from './harness.js';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 
@@ -14,6 +15,8 @@ export interface Machine {
 }
 
 const PREPARE = `mkdir -p /opt/stapkit; for P in stap staprun stap-prep; do ln -sfn ${root}$P /opt/stapkit/$P; done
+export XDG_CACHE_HOME=\${XDG_CACHE_HOME:-$HOME/.cache} HOME=/opt/stapkit/home
+mkdir -p $HOME/.systemtap; echo '${PATIENT.join(' ')}' > $HOME/.systemtap/rc
 PATH=/opt/stapkit:$PATH; E=/usr/share/systemtap/examples; cd "$(mktemp -d)" || exit
 # Waits until a condition holds; what never comes ends the test by its time limit.
 until_() { until eval "$1"; do sleep 0.1; done; }

@@ -6,7 +6,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { connectGuest } from '@stapkit/vm';
 import { quote } from 'shell-quote';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { command, root, scratchFolder } from './harness.js';
 
 let release: string;
@@ -131,5 +131,7 @@ test('the boot of a guest; Ctrl-C leaves none', async () => {
   const interrupted = await atTerminal(line, here, /booting/);
   expect(interrupted.screen).toBe('status 130\nas before');
   expect(left()).toEqual([]);
-  expect(execFileSync('ps', ['-A', '-o', 'args'], { encoding: 'utf8' })).not.toContain(env['TMPDIR']!);
+  // QEMU may take a moment to go.
+  const running = () => execFileSync('ps', ['-A', '-o', 'args'], { encoding: 'utf8' });
+  await vi.waitUntil(() => !running().includes(env['TMPDIR']!), { timeout: 600_000, interval: 100 });
 });

@@ -18,7 +18,10 @@ const LOOPBACK_PID = '/run/loopback-sshd.pid';
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'stapkit-remote-'));
   const cacheFolder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'stapkit');
-  guests = [await connectGuest(process.env['STAPKIT_GUEST']!), await startGuest({ cacheFolder, folder: second() })];
+  guests = [
+    await connectGuest(process.env['STAPKIT_GUEST']!),
+    await startGuest({ cacheFolder, folder: second(), bootSeconds: 600, heartbeatSeconds: 300 }),
+  ];
   for (const key of ['host', 'key']) {
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(folder, key)]);
   }
@@ -107,10 +110,17 @@ test('Ctrl-C ends all in good order; --remote-prefix counts the machines; -o tak
 
 test('a second Ctrl-C ends a staprun that does not hear the first; one while connecting ends stap', async () => {
   let stopped: Promise<string> | undefined;
+  let pid = 0;
+  // One that is still pending would swallow the next.
+  const isTaken = () => !/^(?:Shd|Sig)Pnd:.*[2367abef]$/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
   const ended = await elsewhere(['--remote', 'root@guest1', ...UP_AND_DOWN], {
+    started: (child) => {
+      pid = child.pid;
+    },
     onStdout: (_text, child) => {
-      stopped ??= inGuest(guests[1]!, `kill -STOP $(pgrep -f '[s]taprun.cjs -r')`).then((text) => {
+      stopped ??= inGuest(guests[1]!, `kill -STOP $(pgrep -f '[s]taprun.cjs -r')`).then(async (text) => {
         child.kill('SIGINT');
+        await vi.waitUntil(isTaken, { timeout: 300_000 });
         setTimeout(() => child.kill('SIGINT'), 500);
         return text;
       });

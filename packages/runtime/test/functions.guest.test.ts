@@ -128,7 +128,14 @@ test('a map that another thread changes is waited for, or said to be changing, a
 test('panic() stops the machine, with what the script says', async () => {
   modules.build('rn_panic', 'probe begin { panic("the script has seen enough") }', ['-g']);
   const cacheFolder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'stapkit');
-  const guest = await startGuest({ cacheFolder, memoryMb: 512, warmNode: false });
+  const guest = await startGuest({
+    cacheFolder,
+    memoryMb: 512,
+    warmNode: false,
+    bootSeconds: 600,
+    // Of a guest that is silent nobody hears within the test.
+    heartbeatSeconds: 3600,
+  });
   try {
     const start = `insmod ${modules.folder}/rn_panic.ko && exec 3<> /proc/stapkit/rn_panic/control && echo start >&3`;
     const error = await guest.exec({ argv: ['sh', '-c', start] }).catch((e: unknown) => e);

@@ -99,7 +99,8 @@ test('one file and Node are enough, with every option', async () => {
 
 test('-N says whose namespaces count, -r which run of --remote it is', async () => {
   const ran = await shell(`
-    unshare -fp perl -e '$SIG{USR1} = sub { getppid; exit }; sleep 1000' & until_ 'T=$(pgrep -x perl)'
+    unshare -fp perl -e '$SIG{USR1} = sub { getppid; exit }; open F, ">", "ready"; select undef, undef, undef, 0.1 while 1' & U=$!
+    until_ '[ -e ready ]'; T=$(pgrep -P $U)
     node $B/staprun.cjs -N $T -r 3:ssh://there $D/spm_names.ko > out & P=$!; until_ 'grep -qs remote out'
     kill -USR1 $T; wait $P; echo $?; cat out; node $B/staprun.cjs -N 4194303 $D/spm_names.ko; echo $?`);
   expect(ran.output).toBe('0\nremote 3 ssh://there\nprocess 1\n1\n');
@@ -236,7 +237,12 @@ test('a locked-down kernel says what it wants: a signature, by a key that it kno
   execFileSync('openssl', [...keys, '-keyout', 'key.pem', '-out', 'cert.pem'], { cwd: folder, stdio: 'pipe' });
   build('spm_signed', 'probe begin { printf("signed\\n") exit() }', ['--sign-module=key.pem,cert.pem']);
   const cacheFolder = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'stapkit');
-  const locked = await startGuest({ cacheFolder, append: 'lockdown=integrity' });
+  const locked = await startGuest({
+    cacheFolder,
+    bootSeconds: 600,
+    heartbeatSeconds: 300,
+    append: 'lockdown=integrity',
+  });
   try {
     const ran = await shell(
       'for M in spm_hello spm_signed; do node $B/staprun.cjs $D/$M.ko; echo $?; done; gone; echo 1 > /proc/sys/kernel/modules_disabled; node $B/staprun.cjs $D/spm_hello.ko; echo $?',

@@ -14,7 +14,7 @@ import { identify } from '../src/processes.js';
 
 const cacheFolder =
   process.env['STAPKIT_CACHE'] ?? join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'stapkit');
-const small: GuestOptions = { cacheFolder, memoryMb: 512, warmNode: false };
+const small: GuestOptions = { cacheFolder, memoryMb: 512, warmNode: false, bootSeconds: 600, heartbeatSeconds: 300 };
 
 async function ended(pid: number): Promise<void> {
   while (identify(pid)) await sleep(50);
@@ -40,7 +40,7 @@ test('a panic is noticed at once, and its console shown', async () => {
 
 test('a guest writes to the folders it may write to, and one that hangs is ended at its limit', async () => {
   const shared = await mkdtemp(join(tmpdir(), 'vm shared-'));
-  const guest = await startGuest({ ...small, heartbeatSeconds: 10, writableFolders: [shared] });
+  const guest = await startGuest({ ...small, heartbeatSeconds: 20, writableFolders: [shared] });
   try {
     const write = await guest.capture({ argv: ['sh', '-c', 'echo one > new; cat beside'], cwd: shared });
     expect(write.stderr.toString()).toContain('beside');
@@ -52,7 +52,7 @@ test('a guest writes to the folders it may write to, and one that hangs is ended
     // A QEMU that is stopped is a guest that hangs as hard as can be.
     process.kill(guest.pid, 'SIGSTOP');
     await expect(run).rejects.toMatchObject({
-      diagnostics: [{ code: 'vm/guest-hangs', message: 'the guest gave no sign of life for 10 s and was ended' }],
+      diagnostics: [{ code: 'vm/guest-hangs', message: 'the guest gave no sign of life for 20 s and was ended' }],
     });
     await ended(guest.pid);
   } finally {
