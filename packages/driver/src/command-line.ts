@@ -279,7 +279,10 @@ function checkTogether(values: Values): void {
   exclude('from', 'remote', ': the script is built for the kernel over there');
   exclude('vm', 'remote', ': each says where to run');
   exclude('disable-cache', 'poison-cache', '');
-  exclude('l', 'L', '');
+  const listings = ['l', 'L', ...DUMPS.map((what) => `dump-${what}`)].map((key) => values.count(key));
+  if (listings.reduce((sum, count) => sum + count, 0) > 1) {
+    throw usage('conflict', 'only one of the -l/-L/--dump-* switches may be specified');
+  }
   // stap(1), "COMMAND LINE OPTION RESTRICTIONS".
   const level = values.has('unprivileged') ? 'stapusr' : values.text('privilege');
   if (values.has('g') && (level === 'stapusr' || level === 'stapsys')) {
@@ -307,8 +310,10 @@ function verbosityOf(values: Values): StapOptions['verbosity'] {
   return sum as unknown as StapOptions['verbosity'];
 }
 
+const DUMPS = ['probe-types', 'probe-aliases', 'functions'] as const;
+
 function dumpOf(values: Values): StapOptions['dump'] {
-  return (['probe-types', 'probe-aliases', 'functions'] as const).find((what) => values.has(`dump-${what}`));
+  return DUMPS.find((what) => values.has(`dump-${what}`));
 }
 
 /** SystemTap takes a trailing .ko off, and lets a module's name hold only what the kernel's own names do. */

@@ -267,6 +267,8 @@ describe('parseCommandLine', () => {
     [['-l', 'vfs.*', '-e', 'x'], 'Cannot specify a script'],
     [['-e', 'x', '--from', 'y'], 'exclude each other'],
     [['-c', 'ls', '-x', '1', 'x.stp'], "can't specify -c and -x together"],
+    [['-l', 'a', '-l', 'b'], 'only one of the -l/-L/--dump-* switches may be specified'],
+    [['-L', 'a', '--dump-functions'], 'only one of the -l/-L/--dump-* switches may be specified'],
     [['-g', '--privilege=stapusr', 'x.stp'], "can't specify -g and --privilege=stapusr together"],
     [['-g', '--unprivileged', 'x.stp'], "can't specify -g and --privilege=stapusr together"],
     [['-g', '--privilege=stapsys', 'x.stp'], "can't specify -g and --privilege=stapsys together"],

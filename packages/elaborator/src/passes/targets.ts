@@ -820,6 +820,8 @@ class Walker {
     const { pointer, facts } = this.facts(place.type);
     if (pointer) {
       const target = this.facts(pointer);
+      // As in SystemTap, a pointer to a pointer is followed as far as it goes.
+      if (target.pointer) return this.field({ held: false, address: this.load(place), type: pointer }, name, token);
       if (target.facts.kind !== 'struct' && target.facts.kind !== 'union') {
         if (target.facts.kind === 'forward') {
           this.fail(`the members of ${this.typeText(pointer)} are not known here`, token);

@@ -25,6 +25,8 @@ test.each([
   ['&$file->flags', '($parameter[0]) + (16)'],
   ['@cast($count, "file")->flags', '@kderef(4, ($parameter[2]) + (16))'],
   ['@cast($count, "struct file*")->flags', '@kderef(4, ($parameter[2]) + (16))'],
+  // A pointer to a pointer is followed as far as it goes.
+  ['@cast($count, "struct file**")->flags', '@kderef(4, (@kderef(8, $parameter[2])) + (16))'],
   ['@enum("ANSWER")', '42'],
   ['@defined($nothing)', '0'],
   ['@defined($file->flags) ? $file->flags : 7', '@kderef(4, ($parameter[0]) + (16))'],
