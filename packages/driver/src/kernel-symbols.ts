@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { type CodeFilesOptions, type KernelSymbols, kernelCode, moduleNameOf, openKernel } from '@stapkit/dwarf';
 import type { SymbolSource } from '@stapkit/elaborator';
 import { type FeatureSource, which } from '@stapkit/kbuild';
-import { DiagnosticError, hasErrors, nearestNames, type PassContext } from '@stapkit/pass';
+import { DiagnosticError, globSource, hasErrors, nearestNames, type PassContext } from '@stapkit/pass';
 import { packageFolder } from './folders.js';
 import { type CompileHeaders, headerTypes, namesHeaders } from './header-types.js';
 import type { StapOptions } from './options.js';
@@ -177,11 +177,7 @@ function downloadRules({ download, ask }: OpenSymbolsOptions, context: PassConte
 function modulesLike(kernel: KernelSymbols, pattern: string): readonly string[] {
   const plain = pattern.replaceAll('-', '_');
   if (!/[*?[]/.test(plain)) return kernel.moduleState(plain) === 'missing' ? [] : [plain];
-  const source = plain
-    .replace(/[.+^${}()|\\]/g, '\\$&')
-    .replace(/\*/g, '.*')
-    .replace(/\?/g, '.');
-  const expression = new RegExp(`^${source}$`);
+  const expression = new RegExp(`^${globSource(plain)}$`);
   return kernel.modules().filter((name) => expression.test(name));
 }
 

@@ -279,6 +279,17 @@ describe('statements', () => {
     expect(JSON.stringify(diagnostics)).toMatch(/malformed specification|no match/);
   });
 
+  test.each([
+    'function("a@\\n")',
+    'function("a@\\n:3")',
+    'statement("a@\\n")',
+    'function("vfs_read").callee("[")',
+    'function("vfs_read").callee("[b-a]@(")',
+  ])('no text of kernel.%s is an error of ours', (point) => {
+    const { diagnostics } = elaborateText(`probe kernel.${point} { print(1) }`, { symbols });
+    expect(diagnostics.length).toBeGreaterThan(0);
+  });
+
   test('an address must be where a statement begins', () => {
     expect(points('kernel.statement(4100)')).toEqual(['kernel.statement(0x1004) _stext+4']);
     expect(points('kernel.statement(4101)')[0]).toMatch('while resolving');

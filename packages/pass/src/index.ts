@@ -10,6 +10,7 @@ export {
   type Severity,
   unreachable,
 } from './diagnostics.js';
+export { globSource } from './glob.js';
 export { LIMITS, type Limit, type LimitName, type LimitValues, limitValues } from './limits.js';
 export { definePass, type Pass, type PassContext, type Progress, quietContext, runPass } from './pass.js';
 export { DEFAULT_COLORS, type MessageColors, parseColors, type RenderOptions, renderDiagnostic } from './render.js';

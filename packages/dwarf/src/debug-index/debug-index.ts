@@ -1,10 +1,10 @@
 // The index of a file's debug information, on disk by build id: what a whole scan finds is looked up in it within
 // milliseconds afterwards.
-
+import { globSource } from '@stapkit/pass';
 import type { Dwarf } from '../dwarf/dwarf.js';
 import type { DebugInfoOffset } from '../dwarf/offsets.js';
 import type { UnitHeader } from '../dwarf/unit.js';
-import { fromKey, globSource, NameTable, PartsFile, type PartsFormat, toKey } from '../io/parts-file.js';
+import { fromKey, NameTable, PartsFile, type PartsFormat, toKey } from '../io/parts-file.js';
 import type { CodeMarks } from './code-marks.js';
 
 export const INDEX_PARTS = [

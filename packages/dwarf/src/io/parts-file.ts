@@ -6,6 +6,7 @@
 // the file since it was checked whole, and pages are taken as they are; where they don't, every page's hash is checked
 // once more, which takes some 10 ms for 8 MB, and a damaged file is refused.
 import { closeSync, fstatSync, openSync, readFileSync, type Stats, writeFileSync } from 'node:fs';
+import { globSource } from '@stapkit/pass';
 import { readFully } from './byte-source.js';
 import { BinaryFault } from './fault.js';
 
@@ -323,19 +324,6 @@ export class NameTable<Name extends string = string> {
     names.length = this.count;
     return names;
   }
-}
-
-/** The regular expression of a pattern, for text with a name a line. */
-export function globSource(pattern: string): string {
-  return pattern.replace(
-    /\[(!?)([^\]\n]+)\]|[*?]|[\\^$.|+(){}[\]/]/g,
-    (part, not: string | undefined, set?: string) => {
-      if (part === '*') return '[^\\n]*';
-      if (part === '?') return '[^\\n]';
-      if (set !== undefined) return `[${not ? '^\\n' : ''}${set.replace(/[\\\]^]/g, '\\$&')}]`;
-      return `\\${part}`;
-    },
-  );
 }
 
 /** Names are kept and compared byte by byte; a character is a byte of UTF-8. */

@@ -2,7 +2,7 @@
 // a module's debug .ko. Type ids of all of them, and of the kernel's BTF, share one space of numbers.
 import { existsSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import type { Diagnostic } from '@stapkit/pass';
+import { type Diagnostic, globSource } from '@stapkit/pass';
 import { openDebugIndex, openKnownDebugIndex } from '../debug-index/build-index.js';
 import { BARRED_PARTS, CODE_START, type CodeMarks, readCodeMarks } from '../debug-index/code-marks.js';
 import type { DebugIndex } from '../debug-index/debug-index.js';
@@ -13,7 +13,7 @@ import { STB_GLOBAL, STB_WEAK, STT_FUNC } from '../elf/constants.js';
 import { type ElfFile, openElf, spreadSections } from '../elf/elf-file.js';
 import { openFileSource } from '../io/byte-source.js';
 import { BinaryFault } from '../io/fault.js';
-import { globSource, toKey } from '../io/parts-file.js';
+import { toKey } from '../io/parts-file.js';
 import { findModuleFile, listModuleFiles, openModuleFile, resolveModuleFile } from './modules.js';
 import type { OpenKernelContext } from './open-kernel.js';
 import { debugWarning, fetchDebugFile, findKernelElf, type OpenKernelDebugOptions } from './open-kernel-debug.js';

@@ -4,7 +4,7 @@
 //
 // A function that all of the kernel can call is found without an index: its symbol leads to its unit, and a function of a
 // .c file has its inlined copies there too. Everything else asks the index.
-import { nearestNames } from '@stapkit/pass';
+import { globSource, nearestNames } from '@stapkit/pass';
 import { Scanner } from '../debug-index/scan.js';
 import { DW_AT, DW_TAG } from '../dwarf/constants.js';
 import type { Die } from '../dwarf/die.js';
@@ -14,7 +14,7 @@ import type { DebugInfoOffset } from '../dwarf/offsets.js';
 import { entryAddress } from '../dwarf/ranges.js';
 import type { Unit } from '../dwarf/unit.js';
 import { STB_GLOBAL, STT_FUNC } from '../elf/constants.js';
-import { globSource, toKey } from '../io/parts-file.js';
+import { toKey } from '../io/parts-file.js';
 import type { CodeFile, CodeFiles } from './code-files.js';
 import type {
   CodeCall,

@@ -1,7 +1,7 @@
 // A kernel's facts in the shape that a compiler's front end asks for: functions, tracepoints, types and enumerators,
 // of the kernel from its facts file and of modules from their split BTF.
 
-import { nearestNames } from '@stapkit/pass';
+import { globSource, nearestNames } from '@stapkit/pass';
 import type { Btf, BtfType } from '../btf/btf.js';
 import { BtfKind } from '../btf/btf.js';
 import { printCType } from '../btf/print-c.js';
@@ -526,8 +526,7 @@ function skipTags(btf: Btf, id: number): number {
 }
 
 function systemExpression(pattern: string): RegExp {
-  const source = pattern.replace(/[*?]|[\\^$.|+(){}[\]/]/g, (c) => (c === '*' ? '.*' : c === '?' ? '.' : `\\${c}`));
-  return new RegExp(`^${source}$`);
+  return new RegExp(`^${globSource(pattern)}$`);
 }
 
 function isBefore62(release: string): boolean {

@@ -1,12 +1,13 @@
 // Kernel modules: where their files are, and the names in their split BTF.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { globSource } from '@stapkit/pass';
 import { type Btf, BtfKind, parseBtf } from '../btf/btf.js';
 import { compressionFormat, unpackSync } from '../decompress/decompress.js';
 import { STB_LOCAL, STT_FUNC } from '../elf/constants.js';
 import { type ElfFile, isElf, openElf } from '../elf/elf-file.js';
 import { openFileSource } from '../io/byte-source.js';
-import { globSource, toKey } from '../io/parts-file.js';
+import { toKey } from '../io/parts-file.js';
 
 /** What one module's BTF says. Ids are of its `btf`. */
 export interface ModuleFacts {
@@ -88,7 +89,8 @@ export function listModuleFiles(folder: string): Map<string, string> {
  * @returns a path as the list has it (see {@link resolveModuleFile}); undefined where the list has none or is missing
  */
 export function findModuleFile(folder: string, name: string): string | undefined {
-  const expression = new RegExp(`(?:^|/)${name.replaceAll('_', '[-_]')}\\.ko(?:\\.(?:gz|xz|zst))?(?=:|\\s*$)`, 'gm');
+  const source = globSource(name).replaceAll('_', '[-_]');
+  const expression = new RegExp(`(?:^|/)${source}\\.ko(?:\\.(?:gz|xz|zst))?(?=:|\\s*$)`, 'gm');
   for (const list of ['modules.dep', 'modules.order']) {
     let text: string;
     try {

@@ -316,6 +316,8 @@ test('a module’s file is found in the list that depmod made, not among what ot
   expect(findModuleFile(modules, 'user')).toBe(join(modules, 'kernel/b/user.ko.xz'));
   expect(findModuleFile(modules, 'last')).toBe(join(modules, 'last.ko'));
   expect(findModuleFile(modules, 'hda')).toBeUndefined();
+  expect(findModuleFile(modules, 'hda(')).toBeUndefined();
+  expect(findModuleFile(modules, '.*')).toBeUndefined();
   expect([...listModuleFiles(modules).keys()]).toEqual(['user', 'snd_hda', 'last']);
 });
 

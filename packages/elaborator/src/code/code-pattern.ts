@@ -14,7 +14,7 @@ export function parseCodePattern(text: string): CodePattern | undefined {
   if (name === '') return undefined;
   if (at < 0) return { name };
   const rest = text.slice(at + 1);
-  const split = /^(.*?)(?:([:+])([^:+]*))?$/.exec(rest)!;
+  const split = /^(.*?)(?:([:+])([^:+]*))?$/s.exec(rest)!;
   const [, file, sign, tail] = split;
   if (file === undefined || file === '') return undefined;
   if (sign === undefined) return { name, file };

@@ -1,7 +1,7 @@
 // Points in kernel and module code that debug information resolves: kernel.function, kernel.statement and those of modules
 // (stapprobes(3stap), DWARF). What needs no more than functions' names, parameters and types BTF serves; inlined copies,
 // files, lines, labels, calls and addresses take DWARF.
-
+import { globSource } from '@stapkit/pass';
 import { type CodePattern, parseCodePattern } from '../code/code-pattern.js';
 import {
   addCaller,
@@ -433,13 +433,8 @@ function shift(chain: CallerChain, above: number): CallerChain['checks'] {
 }
 
 function calleeFilter(pattern: CodePattern): (one: CodeFunction) => boolean {
-  const glob = (text: string) =>
-    text
-      .replace(/[.+^${}()|\\]/g, '\\$&')
-      .replace(/\*/g, '.*')
-      .replace(/\?/g, '.');
-  const name = new RegExp(`^${glob(pattern.name)}$`);
-  const file = pattern.file === undefined ? undefined : new RegExp(`(?:^|/)${glob(pattern.file)}$`);
+  const name = new RegExp(`^${globSource(pattern.name)}$`);
+  const file = pattern.file === undefined ? undefined : new RegExp(`(?:^|/)${globSource(pattern.file)}$`);
   return (one) => name.test(one.name) && (file === undefined || file.test(one.file));
 }
 
