@@ -350,7 +350,7 @@ test('MAXACTION_INTERRUPTIBLE is ten times MAXACTION, or what is said', async ()
     expect(ran.errors).toMatch(/^ERROR: MAXACTION exceeded near /m);
     expect(ran.status).toBe(1);
   }
-  expect((await run('rl_begin', '', ':', 'MAXACTION=-1')).errors).toContain('can\'t set "MAXACTION" to "-1"');
+  expect((await run('rl_begin', '', ':', 'MAXACTION=-1')).errors).toContain('can\'t set the limit MAXACTION to "-1"');
 });
 
 declare(
