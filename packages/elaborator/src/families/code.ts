@@ -19,7 +19,7 @@ import type { FunctionFacts } from '../symbol-source.js';
 import {
   type BuiltPoint,
   type Family,
-  MAXACTIVE_RANGE,
+  maxactiveOf,
   type PointFault,
   type PointPattern,
   type PointRequest,
@@ -29,12 +29,6 @@ import {
 type Suffix = '' | '.call' | '.exported' | '.inline' | '.return';
 
 const WILD = /[*?[]/;
-
-function maxactiveOf(request: PointRequest): number | undefined | PointFault {
-  if (!request.has('maxactive')) return undefined;
-  const value = request.number('maxactive');
-  return value < 0n || value > 32_767n ? { fault: MAXACTIVE_RANGE } : Number(value);
-}
 
 /** The fault of a point that takes DWARF where there is none. */
 function needsDwarf(request: PointRequest, what: string): PointFault {
@@ -172,6 +166,8 @@ function findFunctions(
   const scopes = new Set(places.map(scopeOf));
   const exact = found.filter((one) => [...one.entries, ...one.inlined].some((place) => scopes.has(scopeOf(place))));
   if (exact.length > 0 || found.length === 0) return exact;
+  // A line means something in a file that is named: the lines of all files are not read for it.
+  if (pattern.file === undefined || WILD.test(pattern.file)) return exact;
   // A line without code, of a comment or a brace, lies in the function that spans it (stapprobes(3stap), EXAMPLES).
   const last = new Map<string, number>();
   for (const place of code.statements({ ...queryOf(pattern, module), lines: { kind: 'all' }, nearest: false })) {

@@ -140,8 +140,12 @@ export function formatArgument(argument: NumberLiteral | StringLiteral | undefin
   return argument.kind === 'number' ? `(${argument.value})` : `("${argument.value}")`;
 }
 
-/** What a `.maxactive` outside of its range, 0 for the default, is answered with. */
-export const MAXACTIVE_RANGE = 'maxactive value out of range [0,32767]';
+/** The number of a point's `.maxactive`, 0 for the default; undefined where it has none. */
+export function maxactiveOf(request: PointRequest): number | undefined | PointFault {
+  if (!request.has('maxactive')) return undefined;
+  const value = request.number('maxactive');
+  return value < 0n || value > 32_767n ? { fault: 'maxactive value out of range [0,32767]' } : Number(value);
+}
 
 /** Prints parts as written: `kernel.function("vfs_read").call`. */
 export function formatParts(parts: readonly ProbePart[]): string {

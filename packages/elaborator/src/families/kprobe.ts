@@ -3,7 +3,7 @@
 import {
   type BuiltPoint,
   type Family,
-  MAXACTIVE_RANGE,
+  maxactiveOf,
   type PointFault,
   type PointPattern,
   type PointRequest,
@@ -13,10 +13,8 @@ function buildKprobes(request: PointRequest, suffix: string, isReturn: boolean):
   const symbol = request.string('function') ?? '';
   const module = request.string('module');
   if (symbol === '') return { fault: 'empty function name' };
-  const maxactive = request.has('maxactive') ? request.number('maxactive') : undefined;
-  if (maxactive !== undefined && (maxactive < 0n || maxactive > 32_767n)) {
-    return { fault: MAXACTIVE_RANGE };
-  }
+  const maxactive = maxactiveOf(request);
+  if (typeof maxactive === 'object') return maxactive;
   let names = [symbol];
   if (/[*?]/.test(symbol)) {
     names = request.symbols.functions(symbol, module).map((facts) => facts.name);
@@ -33,7 +31,7 @@ function buildKprobes(request: PointRequest, suffix: string, isReturn: boolean):
       offset: 0,
       ...(module === undefined ? {} : { module }),
       return: isReturn,
-      ...(maxactive === undefined ? {} : { maxactive: Number(maxactive) }),
+      ...(maxactive === undefined ? {} : { maxactive }),
       function: name,
     },
     wildcard: name !== symbol,
